@@ -1,0 +1,109 @@
+"""What may be asked, by any trigger: the JSON request, its schema, and the limit that a schema cannot say.
+
+Limits: ZEGOCLOUD's documentation, In-app Chat, Server APIs, "Reject a call invitation", "Request parameters".
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
+
+from zim.outcome import INVALID_REQUEST, Failed
+
+EXTENDED_DATA_BYTES = 2048
+
+_TEXT = {"type": "string", "pattern": r"^[^\u0000\ud800-\udfff]*$"}
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "description": "a JSON object with FromUserId, CallId and, if wanted, ExtendedData, and nothing else",
+    "type": "object",
+    "required": ["FromUserId", "CallId"],
+    "additionalProperties": False,
+    "properties": {
+        "FromUserId": {
+            "description": "the user who rejects, 1 to 32 bytes of 0-9 A-Z a-z, the space and "
+            "! # $ % & ( ) + - : ; < = . > ? @ [ ] ^ _ { } | ~ `",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 32,
+            # `\\$` and not `$`: fastjsonschema takes a bare one for the end of the pattern, even in a class
+            "pattern": r"^[0-9A-Za-z !#\$%&()+\-:;<=.>?@\[\]\^_{}|~`]*$",
+        },
+        "CallId": {
+            "description": "ZIM's id of the call invitation, 1 to 32 characters, no NUL, no unpaired surrogate",
+            "minLength": 1,
+            "maxLength": 32,
+            **_TEXT,
+        },
+        "ExtendedData": {
+            "description": f"text for the others in the call, at most {EXTENDED_DATA_BYTES} bytes of UTF-8, no NUL, "
+            "no unpaired surrogate",
+            "maxLength": EXTENDED_DATA_BYTES,
+            **_TEXT,
+        },
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallRejectRequest:
+    """A request that keeps every rule of this module; `extended_data` is None if it was left out."""
+
+    from_user_id: str
+    call_id: str
+    extended_data: str | None = field(default=None, repr=False)
+
+
+def parse(text: str | bytes | None) -> CallRejectRequest:
+    """Return the request in a body of JSON, text or UTF-8 bytes.
+
+    Raises
+    ------
+    Failed
+        with INVALID_REQUEST, naming the member and the rule that it breaks.
+    """
+    if not text:
+        raise _breaks("required", "body", SCHEMA)
+    try:
+        members = json.loads(text if isinstance(text, str) else text.decode())
+    except (ValueError, RecursionError):
+        raise _breaks("json", "body", SCHEMA) from None
+    return from_members(members)
+
+
+def from_members(members: Any) -> CallRejectRequest:
+    """Return the request with these members, as they came out of JSON.
+
+    Raises
+    ------
+    Failed
+        with INVALID_REQUEST, naming the member and the rule that it breaks.
+    """
+    try:
+        validate(members, SCHEMA)
+    except SchemaValidationError as error:
+        raise _explained(error, members) from None
+    request = CallRejectRequest(members["FromUserId"], members["CallId"], members.get("ExtendedData"))
+    if len((request.extended_data or "").encode()) > EXTENDED_DATA_BYTES:
+        raise _breaks("maxBytes", "ExtendedData", SCHEMA["properties"]["ExtendedData"])
+    return request
+
+
+def _explained(error: SchemaValidationError, members: Any) -> Failed:
+    """Say what Powertools found in our own words: its message quotes the value."""
+    rule, properties = str(error.rule), SCHEMA["properties"]
+    if rule == "required":
+        missing = next(name for name in SCHEMA["required"] if name not in members)
+        return _breaks(rule, missing, properties[missing])
+    if rule == "additionalProperties":
+        unknown = next(name for name in members if name not in properties)
+        return _breaks(rule, unknown[:64], SCHEMA, cause="an unknown member")
+    member = (error.path or [])[1:]
+    return _breaks(rule, *((member[0], properties[member[0]]) if member else ("body", SCHEMA)))
+
+
+def _breaks(rule: str, member: str, definition: dict[str, Any], cause: str = "") -> Failed:
+    detail = f"{member} breaks the rule {rule}. Expected: {definition['description']}."
+    return Failed(INVALID_REQUEST, detail, f"{cause or member} breaks {rule}", {"member": member, "rule": rule})

@@ -1,0 +1,138 @@
+"""ZIM's server API over HTTPS: signs a request, sends it, reads the answer. Knows HTTP, and nothing of Lambda.
+
+Facts: ZEGOCLOUD's documentation, In-app Chat, Server APIs, "Accessing Server APIs" and "Reject a call invitation".
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import time
+from urllib.parse import quote, urlencode
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+
+from zim.credentials import Credentials
+from zim.outcome import UNEXPECTED_ANSWER, ZIM_TIMEOUT, ZIM_UNREACHABLE, Answer, Failed
+from zim.request import CallRejectRequest
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 5.0
+ANSWER_BYTES = 64 * 1024
+"""More than this is no answer of ZIM's, whose three members take some hundred bytes."""
+
+_UNREACHABLE = "ZIM could not be reached; the call was not rejected."
+
+# urllib3 writes whole URLs at DEBUG, signature and ExtendedData among them, and a log level of Lambda's sets the root.
+logging.getLogger("urllib3").setLevel(logging.INFO)
+
+
+class ConnectionDiedError(Failed):
+    """The connection was there, and ended before a byte of an answer: worth another try on a new one."""
+
+    def __init__(self) -> None:
+        super().__init__(ZIM_UNREACHABLE, _UNREACHABLE, "the connection died before an answer")
+
+
+def signature(credentials: Credentials, nonce: str, timestamp: int) -> str:
+    """Return the signature of version 2.0, 32 lower-case hexadecimal characters, for a Unix time in seconds."""
+    signed = f"{credentials.app_id}{nonce}{credentials.server_secret}{timestamp}"
+    return hashlib.md5(signed.encode(), usedforsecurity=False).hexdigest()
+
+
+class ServerApi:
+    """One connection to ZIM, kept for the environment's life."""
+
+    def __init__(self, base_url: str, session: requests.Session | None = None) -> None:
+        self._base_url = base_url
+        self._session = session or requests.Session()
+        # The environment has no say: a proxy or a .netrc would see the signature.
+        self._session.trust_env = False
+        self._session.mount(f"{base_url}/", HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        # No compression: an answer's size is then known before it is unpacked.
+        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+
+    def call_reject(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> Answer:
+        """Send one CallReject, and return ZIM's answer, whatever its code.
+
+        `deadline` is in seconds of `time.monotonic`.
+
+        Raises
+        ------
+        ConnectionDiedError
+            if the connection ended before an answer.
+        Failed
+            with ZIM_UNREACHABLE, ZIM_TIMEOUT or UNEXPECTED_ANSWER.
+        """
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise _timeout("no time was left to send the request")
+        try:
+            with self._session.get(
+                self._url(request, credentials),
+                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _answer(response.status_code, _read(response, deadline))
+        # Only the names of these errors are told: their messages quote the URL, with the signature in it.
+        except (requests.ReadTimeout, ReadTimeoutError):
+            raise _timeout(f"no answer within {min(READ_SECONDS, left):.1f} s") from None
+        except requests.ConnectionError as error:
+            if error.args and isinstance(error.args[0], ProtocolError):
+                raise ConnectionDiedError from None
+            raise Failed(ZIM_UNREACHABLE, _UNREACHABLE, f"{type(error).__name__} while connecting") from None
+        except (requests.RequestException, HTTPError) as error:
+            raise _unexpected(f"{type(error).__name__} while reading") from None
+
+    def _url(self, request: CallRejectRequest, credentials: Credentials) -> str:
+        nonce, timestamp = secrets.token_hex(8), int(time.time())
+        parameters = {
+            "Action": "CallReject",
+            "AppId": credentials.app_id,
+            "SignatureNonce": nonce,
+            "Timestamp": timestamp,
+            "SignatureVersion": "2.0",
+            "Signature": signature(credentials, nonce, timestamp),
+            "FromUserId": request.from_user_id,
+            "CallId": request.call_id,
+        }
+        if request.extended_data is not None:
+            parameters["ExtendedData"] = request.extended_data
+        # Not requests' own `params`: it writes a space as `+`, which is a space in a form but a plus in a URL.
+        return f"{self._base_url}/?{urlencode(parameters, safe='', quote_via=quote)}"
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """Read the answer as it comes, so that neither a long nor a slow one can hold us past the deadline."""
+    body = bytearray()
+    while part := response.raw.read1(ANSWER_BYTES):
+        body += part
+        if len(body) > ANSWER_BYTES:
+            raise _unexpected(f"more than {ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise _timeout("the answer was not complete in time")
+    return bytes(body)
+
+
+def _answer(status: int, body: bytes) -> Answer:
+    if status != requests.codes.ok:
+        raise _unexpected(f"HTTP status {status}")
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _unexpected("not JSON") from None
+    code = members.get("Code") if isinstance(members, dict) else None
+    if type(code) is not int:
+        raise _unexpected("no Code")
+    return Answer(code, str(members.get("Message", "")), str(members.get("RequestId", "")))
+
+
+def _timeout(cause: str) -> Failed:
+    return Failed(ZIM_TIMEOUT, "ZIM did not answer in time; the call may be rejected all the same.", cause)
+
+
+def _unexpected(cause: str) -> Failed:
+    return Failed(UNEXPECTED_ANSWER, "What came back is no answer of ZIM's; the call may be rejected.", cause)
