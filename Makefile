@@ -1,0 +1,78 @@
+# Every habit of the project; `make help` lists them. CI calls the same targets.
+
+PYTHON = python3.13
+SAM = .venv-sam/bin/sam
+BUILT = .aws-sam/build/template.yaml
+export SAM_CLI_TELEMETRY = 0
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL = help
+.PHONY: help setup build run invoke logs test lint types template unit artifact e2e lock clean
+
+help: ## list these targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: setup $(BUILT) ## the stack on this machine: deploy it, reject a call, stay for yours until Ctrl-C
+	@.venv/bin/python -m local.run
+
+invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
+	@.venv/bin/python -m local.invoke "$(EVENT)"
+
+logs: ## follow the logs of the running stack
+	@.venv/bin/python -m local.logs
+
+test: setup lint types template unit artifact e2e ## everything that CI checks
+	@echo "All checks passed."
+
+lint: .venv/ready ## format and lint
+	@echo "Checking format and lint (ruff) ..."
+	@.venv/bin/ruff format --check --quiet && .venv/bin/ruff check --quiet
+
+types: .venv/ready ## types
+	@echo "Checking types (mypy) ..."
+	@.venv/bin/mypy
+
+template: .venv-sam/ready ## the template
+	@echo "Checking the template (sam validate --lint) ..."
+	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+
+unit: .venv/ready ## unit tests, with the coverage of what runs in Lambda
+	.venv/bin/python -m pytest tests/unit --cov
+
+artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, under AWS's own runtime client
+	.venv/bin/python -m pytest tests/artifact
+
+e2e: setup $(BUILT) ## the deployed stack, called over HTTP
+	.venv/bin/python -m pytest tests/e2e
+
+build: $(BUILT) ## sam build, if anything changed
+
+$(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/ready .venv-sam/ready
+	@echo "Building the layer and the functions (sam build, about 10 s) ..."
+	@$(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
+	@rm .aws-sam.log
+
+setup: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready ## the virtual environments
+
+.venv/ready: REQUIREMENTS = requirements/dev.txt
+.venv-%/ready: REQUIREMENTS = requirements/$*.txt
+.venv/ready: requirements/dev.txt
+.venv-%/ready: requirements/%.txt
+
+.venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready:
+	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
+	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
+	@echo "Installing $(@D) from $(REQUIREMENTS) ..."
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
+	@touch $@
+
+lock: .venv/ready ## pin the newest versions that the .in files admit
+	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.13 \
+	  layers/zim/requirements.in -o layers/zim/requirements.txt
+	for name in dev sam ministack lambda; do \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.13 \
+	    requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## everything that was built or installed
+	rm -rf .venv .venv-* .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,227 @@
+"""The whole stack on this machine: MiniStack in AWS's place, the simulator in ZIM's, `template.yaml` deployed by SAM."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local import emulator_gaps
+from local.processes import HOST, LocalError, process, require_free, run
+from local.zim_simulator.running import SimulatorClient
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE_FILE = ROOT / ".local" / "stack.json"
+STACK_NAME = "call-reject"
+REGION = "us-east-1"
+KEY = "test"
+"""Access key and secret key of the emulator's root user; with AUTH=true it verifies signatures and policies."""
+
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+API_SECONDS = 30.0
+"""API Gateway's own limit for an integration."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: where its parts listen, and ways to call them. `log` is the folder of what they write."""
+
+    emulator_url: str
+    simulator_url: str
+    log: str
+    outputs: dict[str, str]
+
+    @property
+    def simulator(self) -> SimulatorClient:
+        """The simulator in ZIM's place."""
+        return SimulatorClient(self.simulator_url)
+
+    @property
+    def call_reject_url(self) -> str:
+        """The deployed route; its host resolves to this machine wherever names below localhost do."""
+        api = urlsplit(self.outputs["CallRejectUrl"])
+        return f"http://{api.netloc.split('.')[0]}.execute-api.localhost:{urlsplit(self.emulator_url).port}{api.path}"
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for the emulator."""
+        return boto3.client(
+            service,
+            endpoint_url=self.emulator_url,
+            region_name=REGION,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=KEY,
+        )
+
+    def post(
+        self, body: str | bytes, headers: dict[str, str] | None = None, *, signed: bool = True
+    ) -> requests.Response:
+        """POST to the deployed route as an app does, signed with SigV4."""
+        return self.request("POST", self.call_reject_url, body, headers, signed=signed)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: str | bytes = b"",
+        headers: dict[str, str] | None = None,
+        *,
+        signed: bool = True,
+    ) -> requests.Response:
+        """Send a request to the deployed API, whether or not this machine resolves names below localhost."""
+        asked = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **(headers or {})})
+        if signed:
+            SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(asked)
+        address = urlsplit(url)
+        return requests.request(
+            method,
+            f"{self.emulator_url}{address.path}",
+            data=body,
+            headers={**asked.headers, "Host": address.netloc},
+            timeout=API_SECONDS,
+        )
+
+
+def aws_environment(emulator_url: str) -> dict[str, str]:
+    """Return an environment in which no tool can reach a real account: made-up credentials, no profile of the user's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": emulator_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    print(f"{what} ... ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("failed")
+        raise
+    print(f"{time.monotonic() - started:.1f} s")
+
+
+@contextlib.contextmanager
+def deployed(emulator_port: int, simulator_port: int) -> Iterator[Stack]:
+    """Start everything, deploy, and end everything when the block ends.
+
+    Raises
+    ------
+    LocalError
+        if a port is in use or a step fails.
+    """
+    if not BUILT_TEMPLATE.exists():
+        raise LocalError("Nothing is built: run `make build` first.")
+    require_free(emulator_port, "EMULATOR_PORT")
+    require_free(simulator_port, "SIMULATOR_PORT")
+    emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
+    with contextlib.ExitStack() as started:
+        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="call-reject-")))
+        environment = {**aws_environment(emulator_url), "TMPDIR": str(folder)}
+        with step(f"Starting the ZIM simulator on {simulator_url}"):
+            started.enter_context(_simulator(simulator_port, simulator_url, environment, folder))
+        with step(f"Starting MiniStack, in AWS's place, on {emulator_url}"):
+            started.enter_context(_emulator(emulator_port, emulator_url, environment, folder))
+        stack = Stack(emulator_url, simulator_url, str(folder), {})
+        with step("Creating the secret with AppId and ServerSecret"):
+            secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
+            arn = stack.client("secretsmanager").create_secret(Name="zim", SecretString=secret)["ARN"]
+        with step("Deploying template.yaml with sam deploy"):
+            overrides = [f"ZimSecretArn={arn}", f"ZimApiBaseUrl={simulator_url}"]
+            command: list[str | Path] = [
+                SAM,
+                "deploy",
+                "--stack-name",
+                STACK_NAME,
+                "--no-confirm-changeset",
+                "--no-progressbar",
+            ]
+            run([*command, "--parameter-overrides", *overrides], environment=environment, log=folder / "deploy.log")
+            stack.outputs.update(_outputs(stack))
+        with step("Closing the emulator's gaps (local/emulator_gaps.py)"):
+            emulator_gaps.close(stack.client, STACK_NAME)
+        yield stack
+
+
+def _outputs(stack: Stack) -> dict[str, str]:
+    described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def _simulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
+    return process(
+        [sys.executable, "-m", "local.zim_simulator", "--port", str(port)],
+        environment={**environment, "PYTHONPATH": str(ROOT)},
+        log=folder / "simulator.log",
+        ready=lambda: _answers(f"{url}/simulator/health"),
+    )
+
+
+def _emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
+    # The functions inherit this environment. AUTH makes it verify signatures and enforce the roles' policies.
+    settings = {
+        "AUTH": "true",
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+    }
+    return process(
+        [MINISTACK],
+        environment={**environment, **settings},
+        log=folder / "ministack.log",
+        ready=lambda: _answers(f"{url}/_ministack/health"),
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+@contextlib.contextmanager
+def announced(stack: Stack) -> Iterator[None]:
+    """Let the other make targets find the stack while the block lasts."""
+    STATE_FILE.parent.mkdir(exist_ok=True)
+    STATE_FILE.write_text(json.dumps(asdict(stack)))
+    try:
+        yield
+    finally:
+        STATE_FILE.unlink(missing_ok=True)
+
+
+def running() -> Stack:
+    """Return the stack that `make run` holds in another terminal, or raise `LocalError` if there is none."""
+    try:
+        stack = Stack(**json.loads(STATE_FILE.read_text()))
+    except FileNotFoundError:
+        raise LocalError("No stack is running: start one with `make run` in another terminal.") from None
+    if not _answers(f"{stack.simulator_url}/simulator/health"):
+        raise LocalError("The stack that was running is gone: start one with `make run` in another terminal.")
+    return stack
