@@ -13,7 +13,7 @@ help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: setup $(BUILT) ## the stack on this machine: deploy it, reject a call, stay for yours until Ctrl-C
-	@.venv/bin/python -m local.run
+	@.venv/bin/python -u -m local.run
 
 invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
 	@.venv/bin/python -m local.invoke "$(EVENT)"

@@ -31,8 +31,17 @@ def main(arguments: list[str]) -> int:
             ValueError
         ):  # it rings already, or has rung: rejecting it again shows the answer to that
             stack.simulator.ring(request["FromUserId"], call_id=request["CallId"])
-    command = [SAM, "remote", "invoke", event_file.parent.name, "--stack-name", STACK_NAME, "--event-file", event_file]
-    return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode  # noqa: S603
+    command: list[str | Path] = [
+        SAM,
+        "remote",
+        "invoke",
+        event_file.parent.name,
+        "--stack-name",
+        STACK_NAME,
+        "--event-file",
+        event_file,
+    ]
+    return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
 
 
 def requests_in(event: Any) -> list[dict[str, str]]:

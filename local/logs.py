@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from pathlib import Path
 
 from local.processes import LocalError
 from local.stack import SAM, STACK_NAME, aws_environment, running
@@ -15,9 +16,9 @@ def main() -> int:
     except LocalError as error:
         print(f"make logs: {error}", file=sys.stderr)
         return 1
-    command = [SAM, "logs", "--stack-name", STACK_NAME, "--tail"]
+    command: list[str | Path] = [SAM, "logs", "--stack-name", STACK_NAME, "--tail"]
     with contextlib.suppress(KeyboardInterrupt):
-        return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode  # noqa: S603
+        return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
     return 0
 
 

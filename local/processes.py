@@ -54,7 +54,7 @@ def process(
     name = Path(command[0]).name
     with log.open("wb") as output:
         # A session of its own: the terminal's Ctrl-C reaches us alone, and we end the whole group by its id.
-        started = subprocess.Popen(  # noqa: S603 - our own commands
+        started = subprocess.Popen(
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
@@ -92,7 +92,7 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: P
     LocalError
         if it fails, with the last line that it wrote.
     """
-    done = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(
         command, env=dict(environment), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     with log.open("a") as output:

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: MiniStack in AWS's place, the simulator in ZIM's, `template.yaml` deployed by SAM."""
+"""The whole stack on one machine: MiniStack in AWS's place, the simulator in ZIM's, `template.yaml` deployed by SAM."""
 
 import contextlib
 import json
@@ -97,7 +97,7 @@ class Stack:
 
 
 def aws_environment(emulator_url: str) -> dict[str, str]:
-    """Return an environment in which no tool can reach a real account: made-up credentials, no profile of the user's."""
+    """Return an environment in which no tool reaches a real account: made-up credentials, no profile of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
         **kept,
@@ -141,7 +141,7 @@ def deployed(emulator_port: int, simulator_port: int) -> Iterator[Stack]:
     emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="call-reject-")))
-        environment = {**aws_environment(emulator_url), "TMPDIR": str(folder)}
+        environment = {**aws_environment(emulator_url), "TMPDIR": str(folder), "STATE_DIR": str(folder)}
         with step(f"Starting the ZIM simulator on {simulator_url}"):
             started.enter_context(_simulator(simulator_port, simulator_url, environment, folder))
         with step(f"Starting MiniStack, in AWS's place, on {emulator_url}"):
@@ -214,6 +214,7 @@ def announced(stack: Stack) -> Iterator[None]:
         yield
     finally:
         STATE_FILE.unlink(missing_ok=True)
+        STATE_FILE.parent.rmdir()
 
 
 def running() -> Stack:

@@ -5,15 +5,13 @@ A kind stands here once for every trigger: the HTTP status, what a caller may do
 
 # ruff: noqa: FBT003 - the kinds are a table
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-NOTHING: "Mapping[str, str]" = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Queued(StrEnum):
@@ -67,7 +65,7 @@ class Failed(Exception):  # noqa: N818 - reads as what it says: the request fail
         kind: Kind,
         detail: str,
         cause: str,
-        named: "Mapping[str, str]" = NOTHING,
+        named: Mapping[str, str] = NOTHING,
         retry_after: int | None = None,
     ) -> None:
         super().__init__(f"{kind.name}: {cause}")
@@ -109,7 +107,7 @@ class Outcome:
     cause: str
     spent: Spent
     answer: Answer | None = None
-    named: "Mapping[str, str]" = NOTHING
+    named: Mapping[str, str] = NOTHING
     retry_after: int | None = None
 
     @classmethod

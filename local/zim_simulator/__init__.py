@@ -1,0 +1,1 @@
+"""A server that answers like ZIM's `CallReject` server API, and misbehaves when told to."""

@@ -1,0 +1,21 @@
+"""The stack that SAM deployed, on free ports of this machine, for all end-to-end tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.processes import free_port
+from local.stack import Stack, deployed
+
+
+@pytest.fixture(scope="session")
+def deployed_stack() -> Iterator[Stack]:
+    with deployed(free_port(), free_port()) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(deployed_stack: Stack) -> Stack:
+    """The deployed stack, with a simulator in which nothing has happened yet."""
+    deployed_stack.simulator.reset()
+    return deployed_stack

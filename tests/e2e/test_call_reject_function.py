@@ -1,0 +1,121 @@
+"""The deployed function: invoked directly, its concurrency, its rights, what it logs."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.invoke import requests_in
+from local.processes import run
+from local.stack import ROOT, SAM, STACK_NAME, Stack, aws_environment
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+
+WAIT_SECONDS = 20.0
+EVENTS = sorted((ROOT / "events").glob("*/*.json"))
+
+
+def physical_id(stack: Stack, logical_id: str) -> str:
+    resource = stack.client("cloudformation").describe_stack_resource(
+        StackName=STACK_NAME, LogicalResourceId=logical_id
+    )
+    name: str = resource["StackResourceDetail"]["PhysicalResourceId"]
+    return name
+
+
+def invoked(stack: Stack, event: Any) -> tuple[str | None, Any]:
+    """Invoke as `aws lambda invoke` does: the kind of error, if any, and what the function returned."""
+    answer = stack.client("lambda").invoke(
+        FunctionName=stack.outputs["CallRejectFunctionName"], Payload=json.dumps(event)
+    )
+    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
+    """Return everything in all log groups, as soon as what is looked for is among it."""
+    logs = stack.client("logs")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        lines = [
+            event["message"]
+            for group in logs.describe_log_groups()["logGroups"]
+            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        ]
+        if found(lines):
+            return lines
+        assert time.monotonic() < deadline, "what was looked for was not logged"
+        time.sleep(0.1)
+
+
+def test_invoked_directly_it_returns_zims_answer_as_a_value(stack: Stack) -> None:
+    error, answer = invoked(stack, {"FromUserId": "user0", "CallId": stack.simulator.ring("user0")})
+    assert error is None
+    assert answer.keys() == {"Code", "Message", "RequestId"}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(660300005, "RateLimited"), (660900004, "CallNotFound"), (1, "ZimInTrouble")]
+)
+def test_a_state_machine_can_tell_failures_apart_by_their_names(stack: Stack, code: int, name: str) -> None:
+    stack.simulator.fault("code", code=code)
+    error, answer = invoked(stack, {"FromUserId": "user0", "CallId": "call-1"})
+    assert error
+    assert answer["errorType"] == name
+    assert json.loads(answer["errorMessage"])["Code"] == code
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: f"{event.parent.name}/{event.name}")
+def test_every_sample_event_is_served_by_sam_remote_invoke(stack: Stack, event: Any, tmp_path: Any) -> None:
+    requests = requests_in(json.loads(event.read_text()))
+    assert requests
+    for request in requests:
+        stack.simulator.ring(request["FromUserId"], call_id=request["CallId"])
+    run(
+        [SAM, "remote", "invoke", event.parent.name, "--stack-name", STACK_NAME, "--event-file", event],
+        environment=aws_environment(stack.emulator_url),
+        log=tmp_path / "invoke.log",
+    )
+    assert {stack.simulator.call(request["CallId"]).state for request in requests} == {"rejected"}
+
+
+def test_as_many_environments_are_reserved_as_the_window_counts_on(stack: Stack) -> None:
+    functions, name = stack.client("lambda"), stack.outputs["CallRejectFunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    reserved = functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
+    assert reserved == int(variables["RESERVED_CONCURRENCY"]) == 5
+
+
+def test_a_right_taken_away_is_told_and_given_back_is_enough(stack: Stack) -> None:
+    """The emulator enforces the role's policy, so this also shows that the right comes from there."""
+    roles, role = stack.client("iam"), physical_id(stack, "CallRejectRole")
+    secrets = stack.client("secretsmanager")
+    policy = roles.get_role_policy(RoleName=role, PolicyName="CallReject")["PolicyDocument"]
+    rotated = stack.simulator.rotate()
+    secrets.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
+    roles.delete_role_policy(RoleName=role, PolicyName="CallReject")
+    request = json.dumps({"FromUserId": "user0", "CallId": stack.simulator.ring("user0")})
+    try:
+        forbidden = stack.post(request)
+    finally:
+        roles.put_role_policy(RoleName=role, PolicyName="CallReject", PolicyDocument=json.dumps(policy))
+    assert forbidden.status_code == 500
+    assert forbidden.json()["type"].endswith(":SecretUnreadable")
+    assert stack.post(request).status_code == 200
+    stack.simulator.reset()
+    secrets.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
+    assert stack.post(request).status_code == 422
+
+
+def test_a_request_is_one_line_in_the_functions_log_group_and_shows_no_secret(stack: Stack) -> None:
+    call_id = stack.simulator.ring("user0", call_id="call-in-the-log")
+    planted = "planted-extended-data"
+    stack.post(json.dumps({"FromUserId": "user0", "CallId": call_id, "ExtendedData": planted}))
+    signature = stack.simulator.requests()[0].parameters["Signature"]
+    lines = logged(stack, lambda lines: any(call_id in line for line in lines))
+    (line,) = (json.loads(line) for line in lines if call_id in line)
+    assert line["level"] == "INFO"
+    assert line["status"] == 200
+    assert line["trigger"] == "http"
+    everything = "\n".join(lines)
+    assert not [secret for secret in (SERVER_SECRET, signature, planted) if secret in everything]

@@ -1,0 +1,155 @@
+"""The handler of CallRejectFunction: what it makes of its two triggers, and what operators see of it."""
+
+import base64
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from local.zim_simulator.running import SimulatorClient
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+from zim import telemetry
+from zim.credentials import secrets_manager
+
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = ROOT / "events" / "CallRejectFunction"
+
+
+@dataclass
+class Context:
+    """What Powertools and the handler read of Lambda's context."""
+
+    function_name: str = "call-reject"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:call-reject"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 15_000
+
+
+type Handler = Callable[[Any], Any]
+
+
+@pytest.fixture
+def handler(zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
+    monkeypatch.setenv("ZIM_SECRET_ID", "zim")
+    monkeypatch.setenv("ZIM_API_BASE_URL", zim.url)
+    monkeypatch.setenv("CALLS_PER_SECOND", "100")
+    monkeypatch.setenv("RESERVED_CONCURRENCY", "1")
+    spec = importlib.util.spec_from_file_location("app", ROOT / "functions" / "call_reject" / "app.py")
+    assert spec
+    assert spec.loader
+    app = importlib.util.module_from_spec(spec)
+    with mock_aws(config={"core": {"passthrough": {"urls": [f"{zim.url}/.*"]}}}):
+        secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
+        secrets_manager().create_secret(Name="zim", SecretString=secret)
+        spec.loader.exec_module(app)
+        yield lambda event: app.handler(event, Context())
+
+
+def http_event(body: str | None) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / "http_api.json").read_text())
+    return {**event, "body": body}
+
+
+@pytest.mark.parametrize("name", ["http_api.json", "http_api_base64.json"])
+def test_a_request_over_https_is_answered_with_zims_answer(zim: SimulatorClient, handler: Handler, name: str) -> None:
+    event = json.loads((EVENTS / name).read_text())
+    body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"]
+    zim.ring("user0", call_id=json.loads(body)["CallId"])
+    response = handler(event)
+    assert response["statusCode"] == 200
+    assert response["headers"] == {"Content-Type": "application/json"}
+    assert json.loads(response["body"]).items() >= {"Code": 0, "Message": "success"}.items()
+
+
+def test_a_bad_request_over_https_is_answered_with_a_problem(zim: SimulatorClient, handler: Handler) -> None:
+    response = handler(http_event(None))
+    assert response["statusCode"] == 400
+    assert response["headers"] == {"Content-Type": "application/problem+json"}
+    problem = json.loads(response["body"])
+    assert (problem["member"], problem["rule"], problem["retryable"]) == ("body", "required", False)
+    assert zim.requests() == []
+
+
+def test_a_caller_who_should_wait_is_told_how_long(zim: SimulatorClient, handler: Handler) -> None:
+    zim.fault("code", code=660300005)
+    response = handler(http_event('{"FromUserId":"user0","CallId":"call-1"}'))
+    assert response["statusCode"] == 429
+    assert response["headers"]["Retry-After"] == "1"
+
+
+def test_invoked_directly_it_returns_zims_answer(zim: SimulatorClient, handler: Handler) -> None:
+    event = json.loads((EVENTS / "direct.json").read_text())
+    zim.ring(event["FromUserId"], call_id=event["CallId"])
+    assert handler(event).keys() == {"Code", "Message", "RequestId"}
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "status"),
+    [
+        ({"FromUserId": "user0", "CallId": "no-such-call"}, "CallNotFound", 404),
+        ({"FromUserId": "user0"}, "InvalidRequest", 400),
+        (["FromUserId"], "InvalidRequest", 400),
+        ("text", "InvalidRequest", 400),
+        (None, "InvalidRequest", 400),
+    ],
+)
+def test_invoked_directly_a_failure_is_an_error_named_for_its_kind(
+    zim: SimulatorClient, handler: Handler, event: Any, name: str, status: int
+) -> None:
+    zim.register("user0")
+    with pytest.raises(Exception, match=r"^\{") as raised:
+        handler(event)
+    assert type(raised.value).__name__ == name
+    assert json.loads(str(raised.value))["status"] == status
+
+
+def test_each_request_is_one_log_line_and_one_count(
+    zim: SimulatorClient, handler: Handler, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[tuple[str, str, dict[str, Any]]] = []
+    for level in ("info", "error"):
+        monkeypatch.setattr(
+            telemetry.logger, level, lambda message, extra, level=level: lines.append((level, message, extra))
+        )
+    handler(http_event(json.dumps({"FromUserId": "user0", "CallId": zim.ring("user0", call_id="call-7")})))
+    ((level, message, fields),) = lines
+    assert (level, message) == ("info", "ZIM answered 0: done")
+    assert fields.pop("zim_request_id").isdecimal()
+    assert fields.pop("zim_ms") > 0
+    assert fields == {
+        "outcome": "Rejected",
+        "status": 200,
+        "trigger": "http",
+        "call_id": "call-7",
+        "code": 0,
+        "attempts": 1,
+        "window_wait_ms": 0.0,
+    }
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["Rejected"] == [1.0]
+    assert metrics["ZimTime"][0] > 0
+    assert metrics["WindowWait"] == [0.0]
+
+
+def test_our_own_faults_are_logged_as_errors_and_a_request_that_never_reached_zim_has_no_times(
+    zim: SimulatorClient, handler: Handler, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels: list[str] = []
+    for level in ("info", "error"):
+        monkeypatch.setattr(telemetry.logger, level, lambda *_, level=level, **__: levels.append(level))
+    zim.rotate()
+    handler(http_event('{"FromUserId":"user0","CallId":"call-1"}'))
+    handler(http_event("{}"))
+    assert levels == ["error", "info"]
+    refused, invalid = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert refused["ZimRefusesUs"] == [1.0]
+    assert invalid["InvalidRequest"] == [1.0]
+    assert "ZimTime" not in invalid
