@@ -66,7 +66,8 @@ class ServerApi:
         Failed
             with ZIM_UNREACHABLE, ZIM_TIMEOUT or UNEXPECTED_ANSWER.
         """
-        left = deadline - time.monotonic()
+        started = time.monotonic()
+        left = deadline - started
         if left <= 0:
             raise _timeout("no time was left to send the request")
         try:
@@ -76,7 +77,9 @@ class ServerApi:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _answer(response.status_code, _read(response, deadline))
+                return _answer(
+                    response.status_code, _read(response, started + min(CONNECT_SECONDS + READ_SECONDS, left))
+                )
         # Only the names of these errors are told: their messages quote the URL, with the signature in it.
         except (requests.ReadTimeout, ReadTimeoutError):
             raise _timeout(f"no answer within {min(READ_SECONDS, left):.1f} s") from None
@@ -106,7 +109,7 @@ class ServerApi:
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read the answer as it comes, so that neither a long nor a slow one can hold us past the deadline."""
+    """Read the answer as it comes: `requests` bounds the wait for each byte, but neither their number nor the whole."""
     body = bytearray()
     while part := response.raw.read1(ANSWER_BYTES):
         body += part
