@@ -10,15 +10,28 @@ from typing import Any
 def close(client: Callable[[str], Any], stack_name: str) -> None:
     """Close every gap of the stack that was just deployed; `client` makes boto3 clients for the emulator."""
     resources = client("cloudformation").describe_stack_resources(StackName=stack_name)["StackResources"]
-    reserve_concurrency(client("lambda"), resources)
+    functions = client("lambda")
+    reserved = reserve_concurrency(functions, resources)
+    limit_event_sources(functions, reserved)
 
 
-def reserve_concurrency(functions: Any, resources: list[dict[str, Any]]) -> None:
-    """`ReservedConcurrentExecutions` of a function is ignored: set it, to what its environment says."""
+def reserve_concurrency(functions: Any, resources: list[dict[str, Any]]) -> dict[str, int]:
+    """`ReservedConcurrentExecutions` of a function is ignored: set it, to what its environment says; return all."""
+    reserved = {}
     for resource in resources:
         if resource["ResourceType"] == "AWS::Lambda::Function":
             name = resource["PhysicalResourceId"]
-            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            functions.put_function_concurrency(
-                FunctionName=name, ReservedConcurrentExecutions=int(variables["RESERVED_CONCURRENCY"])
-            )
+            configuration = functions.get_function_configuration(FunctionName=name)
+            environments = configuration["Environment"]["Variables"].get("RESERVED_CONCURRENCY")
+            if environments:
+                reserved[configuration["FunctionArn"]] = int(environments)
+                functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(environments))
+    return reserved
+
+
+def limit_event_sources(functions: Any, reserved: dict[str, int]) -> None:
+    """`MaximumConcurrency` of an event source arrives as text, which stops its poller: set it as a number."""
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.update_event_source_mapping(
+            UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": reserved[mapping["FunctionArn"]]}
+        )

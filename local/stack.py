@@ -54,7 +54,15 @@ class Stack:
     @property
     def call_reject_url(self) -> str:
         """The deployed route; its host resolves to this machine wherever names below localhost do."""
-        api = urlsplit(self.outputs["CallRejectUrl"])
+        return self._local_url("CallRejectUrl")
+
+    @property
+    def call_reject_async_url(self) -> str:
+        """The deployed route that answers at once."""
+        return self._local_url("CallRejectAsyncUrl")
+
+    def _local_url(self, output: str) -> str:
+        api = urlsplit(self.outputs[output])
         return f"http://{api.netloc.split('.')[0]}.execute-api.localhost:{urlsplit(self.emulator_url).port}{api.path}"
 
     def client(self, service: str) -> Any:

@@ -138,7 +138,16 @@ def simulator(
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.run_until_complete(server.__aexit__(None, None, None))
+            loop.run_until_complete(_end_requests(loop))
             loop.close()
+
+
+async def _end_requests(loop: asyncio.AbstractEventLoop) -> None:
+    """End the requests that still hang, their connections being gone."""
+    hanging = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
 
 
 def _seen(call: dict[str, Any]) -> CallSeen:

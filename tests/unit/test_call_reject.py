@@ -1,16 +1,13 @@
 """One request, one outcome: `zim.call_reject`, with the simulator on a real socket and moto's Secrets Manager."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from local.zim_simulator.running import SimulatorClient
-from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+from local.zim_simulator.zim import APP_ID
 from zim.call_reject import CallReject
-from zim.credentials import secrets_manager
 from zim.outcome import (
     NOTHING_TO_REJECT,
     RATE_LIMITED,
@@ -29,15 +26,7 @@ REMAINING = 15.0
 
 
 @pytest.fixture
-def secrets(zim: SimulatorClient) -> Iterator[Any]:
-    with mock_aws(config={"core": {"passthrough": {"urls": [f"{zim.url}/.*"]}}}):
-        client = secrets_manager()
-        client.create_secret(Name="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
-        yield client
-
-
-@pytest.fixture
-def call_reject(zim: SimulatorClient, secrets: Any) -> CallReject:
+def call_reject(zim: SimulatorClient, aws: Any) -> CallReject:
     return CallReject.from_settings(Settings("zim", zim.url, calls_per_second=100, reserved_concurrency=1))
 
 
@@ -82,11 +71,11 @@ def test_codes_outside_the_documentation_have_an_outcome_too(
 
 
 def test_a_rotated_secret_is_read_anew_and_the_call_made_once_more(
-    zim: SimulatorClient, call_reject: CallReject, secrets: Any
+    zim: SimulatorClient, call_reject: CallReject, aws: Any
 ) -> None:
     assert call_reject(request(zim), REMAINING).kind is REJECTED
     rotated = zim.rotate()
-    secrets.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
+    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
     outcome = call_reject(request(zim), REMAINING)
     assert outcome.kind is REJECTED
     assert outcome.spent.attempts == 2
@@ -124,7 +113,7 @@ def test_an_answer_that_does_not_come_is_not_tried_again(zim: SimulatorClient, c
     zim.clear_faults()
 
 
-def test_every_attempt_passes_through_the_window(zim: SimulatorClient, secrets: Any) -> None:
+def test_every_attempt_passes_through_the_window(zim: SimulatorClient, aws: Any) -> None:
     call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=1))
     zim.fault("cut_before", times=1)
     outcome = call_reject(request(zim), REMAINING)
@@ -134,7 +123,7 @@ def test_every_attempt_passes_through_the_window(zim: SimulatorClient, secrets: 
     assert outcome.spent.window_wait > 0.9
 
 
-def test_a_window_that_stays_full_too_long_answers_when_to_come_back(zim: SimulatorClient, secrets: Any) -> None:
+def test_a_window_that_stays_full_too_long_answers_when_to_come_back(zim: SimulatorClient, aws: Any) -> None:
     call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=30))
     assert call_reject(request(zim), REMAINING).kind is REJECTED
     outcome = call_reject(request(zim), REMAINING)
@@ -142,8 +131,8 @@ def test_a_window_that_stays_full_too_long_answers_when_to_come_back(zim: Simula
     assert len(zim.requests()) == 1
 
 
-def test_without_a_secret_nothing_is_sent(zim: SimulatorClient, call_reject: CallReject, secrets: Any) -> None:
-    secrets.delete_secret(SecretId="zim", ForceDeleteWithoutRecovery=True)
+def test_without_a_secret_nothing_is_sent(zim: SimulatorClient, call_reject: CallReject, aws: Any) -> None:
+    aws.delete_secret(SecretId="zim", ForceDeleteWithoutRecovery=True)
     outcome = call_reject(request(zim), REMAINING)
     assert (outcome.kind, outcome.spent.attempts) == (SECRET_UNREADABLE, 0)
     assert zim.requests() == []

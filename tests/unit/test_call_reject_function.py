@@ -1,56 +1,26 @@
 """The handler of CallRejectFunction: what it makes of its two triggers, and what operators see of it."""
 
 import base64
-import importlib.util
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from local.zim_simulator.running import SimulatorClient
-from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from zim import telemetry
-from zim.credentials import secrets_manager
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events" / "CallRejectFunction"
-
-
-@dataclass
-class Context:
-    """What Powertools and the handler read of Lambda's context."""
-
-    function_name: str = "call-reject"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:call-reject"
-    aws_request_id: str = "request-1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 15_000
 
 
 type Handler = Callable[[Any], Any]
 
 
 @pytest.fixture
-def handler(zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
-    monkeypatch.setenv("ZIM_SECRET_ID", "zim")
-    monkeypatch.setenv("ZIM_API_BASE_URL", zim.url)
-    monkeypatch.setenv("CALLS_PER_SECOND", "100")
-    monkeypatch.setenv("RESERVED_CONCURRENCY", "1")
-    spec = importlib.util.spec_from_file_location("app", ROOT / "functions" / "call_reject" / "app.py")
-    assert spec
-    assert spec.loader
-    app = importlib.util.module_from_spec(spec)
-    with mock_aws(config={"core": {"passthrough": {"urls": [f"{zim.url}/.*"]}}}):
-        secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
-        secrets_manager().create_secret(Name="zim", SecretString=secret)
-        spec.loader.exec_module(app)
-        yield lambda event: app.handler(event, Context())
+def handler(load: Callable[..., Handler]) -> Handler:
+    return load("call_reject")
 
 
 def http_event(body: str | None) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from zim.request import RINGING_SECONDS
 from zim.settings import ZIM_API_BASE_URL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,34 +41,119 @@ def test_every_parameter_but_the_secret_has_a_default_and_all_have_a_sentence() 
     assert all(parameter["Description"].endswith(".") for parameter in parameters.values())
 
 
+def of_type(name: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
+    return {key: value["Properties"] for key, value in RESOURCES.items() if value["Type"] == name}
+
+
 def test_no_route_is_open() -> None:
-    routes = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::ApiGatewayV2::Route"]
-    assert routes
-    assert all(route["Properties"]["AuthorizationType"] == "AWS_IAM" for route in routes)
+    routes = of_type("AWS::ApiGatewayV2::Route").values()
+    assert {route["RouteKey"] for route in routes} == {"POST /call-reject", "POST /call-reject/async"}
+    assert all(route["AuthorizationType"] == "AWS_IAM" for route in routes)
 
 
-def test_the_function_may_read_its_secret_write_its_log_send_traces_and_nothing_else() -> None:
-    (policy,) = RESOURCES["CallRejectRole"]["Properties"]["Policies"]
-    assert "ManagedPolicyArns" not in RESOURCES["CallRejectRole"]["Properties"]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "ZimSecretArn"}},
-        {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": {"Fn::GetAtt": "CallRejectLogGroup.Arn"},
-        },
-        {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"},
-    ]
+TRACES = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
+SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "ZimSecretArn"}}
 
 
-def test_the_window_of_a_function_is_told_the_concurrency_that_is_reserved_for_it() -> None:
-    properties = RESOURCES["CallRejectFunction"]["Properties"]
+def log(group: str) -> dict[str, Any]:
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    return {"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": f"{group}.Arn"}}
+
+
+def on_queue(queue: str, *actions: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": actions[0] if len(actions) == 1 else list(actions),
+        "Resource": {"Fn::GetAtt": f"{queue}.Arn"},
+    }
+
+
+MAY = {
+    "CallRejectRole": [SECRET, log("CallRejectLogGroup"), TRACES],
+    "CallRejectAsyncRole": [on_queue("CallRejectQueue", "sqs:SendMessage"), log("CallRejectAsyncLogGroup"), TRACES],
+    "CallRejectQueueRole": [
+        on_queue(
+            "CallRejectQueue",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+        ),
+        on_queue("CallRejectDeadLetterQueue", "sqs:SendMessage"),
+        SECRET,
+        log("CallRejectQueueLogGroup"),
+        TRACES,
+    ],
+}
+
+
+def test_each_role_may_do_exactly_what_its_function_does() -> None:
+    roles = of_type("AWS::IAM::Role")
+    assert roles.keys() == MAY.keys()
+    for name, role in roles.items():
+        (policy,) = role["Policies"]
+        assert "ManagedPolicyArns" not in role
+        assert policy["PolicyDocument"]["Statement"] == MAY[name]
+    functions = of_type("AWS::Serverless::Function").values()
+    assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in MAY}
+
+
+def test_the_queue_takes_messages_from_our_rule_and_from_topics_of_the_account_and_from_nobody_else() -> None:
+    (policy,) = of_type("AWS::SQS::QueuePolicy").values()
+    assert policy["Queues"] == [{"Ref": "CallRejectQueue"}]
+    rule, topics = policy["PolicyDocument"]["Statement"]
+    assert rule["Principal"] == {"Service": "events.amazonaws.com"}
+    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}}
+    assert topics["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert topics["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert {statement["Action"] for statement in (rule, topics)} == {"sqs:SendMessage"}
+
+
+def test_the_queues_are_encrypted() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    assert len(queues) == 2
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+def test_a_message_is_never_worked_on_twice_at_once_and_is_back_within_thirty_seconds() -> None:
+    function = of_type("AWS::Serverless::Function")["CallRejectQueueFunction"]
+    visibility = of_type("AWS::SQS::Queue")["CallRejectQueue"]["VisibilityTimeout"]
+    assert function["Timeout"] < visibility <= 30
+
+
+def test_retries_for_as_long_as_an_invitation_rings_do_not_reach_the_queues_own_redrive() -> None:
+    tries, passed = 0, 0
+    while passed <= RINGING_SECONDS:
+        passed += min(2**tries, 30)
+        tries += 1
+    assert tries < of_type("AWS::SQS::Queue")["CallRejectQueue"]["RedrivePolicy"]["maxReceiveCount"]
+
+
+@pytest.mark.parametrize(
+    ("function", "concurrency", "calls_per_second"),
+    [
+        ("CallRejectFunction", "ApiConcurrency", "ApiCallsPerSecond"),
+        ("CallRejectQueueFunction", "QueueConcurrency", "QueueCallsPerSecond"),
+    ],
+)
+def test_the_window_of_a_function_is_told_the_concurrency_that_is_reserved_for_it(
+    function: str, concurrency: str, calls_per_second: str
+) -> None:
+    properties = of_type("AWS::Serverless::Function")[function]
     variables = properties["Environment"]["Variables"]
-    assert variables["RESERVED_CONCURRENCY"] == properties["ReservedConcurrentExecutions"] == {"Ref": "ApiConcurrency"}
-    assert variables["CALLS_PER_SECOND"] == {"Ref": "ApiCallsPerSecond"}
+    assert variables["RESERVED_CONCURRENCY"] == properties["ReservedConcurrentExecutions"] == {"Ref": concurrency}
+    assert variables["CALLS_PER_SECOND"] == {"Ref": calls_per_second}
+
+
+def test_the_event_source_never_asks_for_more_than_the_reserved_concurrency() -> None:
+    properties = of_type("AWS::Serverless::Function")["CallRejectQueueFunction"]
+    source = properties["Events"]["Queue"]["Properties"]
+    assert source["ScalingConfig"]["MaximumConcurrency"] == properties["ReservedConcurrentExecutions"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_every_log_group_forgets_after_the_days_that_were_chosen() -> None:
-    groups = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 2
-    assert all(group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
+    groups = of_type("AWS::Logs::LogGroup")
+    assert len(groups) == 4
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())

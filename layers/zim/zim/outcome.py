@@ -11,6 +11,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+_PROBLEMS = 400
+"""The first HTTP status of a problem."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -19,6 +22,7 @@ class Queued(StrEnum):
 
     DONE = "done"
     RETRY = "retry"
+    RETRY_THEN_DEAD_LETTER = "retry, then dead-letter"
     DEAD_LETTER = "dead-letter"
 
 
@@ -38,19 +42,32 @@ class Kind:
     queued: Queued
     retry_after: int | None = None
 
+    def is_success(self) -> bool:
+        """Tell whether the caller got what was asked for, and no problem."""
+        return self.status < _PROBLEMS
+
 
 REJECTED = Kind("Rejected", 200, "The invitation is rejected", False, Queued.DONE)
+ACCEPTED = Kind("Accepted", 202, "The request is on the queue", False, Queued.DONE)
 INVALID_REQUEST = Kind("InvalidRequest", 400, "The request is not valid", False, Queued.DEAD_LETTER)
-USER_NOT_REGISTERED = Kind("UserNotRegistered", 422, "The user is not registered with ZIM", False, Queued.DEAD_LETTER)
-CALL_NOT_FOUND = Kind("CallNotFound", 404, "ZIM cannot find the call, or not now", True, Queued.RETRY)
+CALL_NOT_FOUND = Kind("CallNotFound", 404, "ZIM cannot find the call, or not now", True, Queued.RETRY_THEN_DEAD_LETTER)
 NOTHING_TO_REJECT = Kind("NothingToReject", 409, "There is no invitation left to reject", False, Queued.DONE)
+TOO_OLD = Kind("TooOld", 410, "No invitation rings for so long", False, Queued.DONE)
+USER_NOT_REGISTERED = Kind("UserNotRegistered", 422, "The user is not registered with ZIM", False, Queued.DEAD_LETTER)
 RATE_LIMITED = Kind("RateLimited", 429, "More calls a second than allowed", True, Queued.RETRY, retry_after=1)
-ZIM_IN_TROUBLE = Kind("ZimInTrouble", 503, "ZIM has trouble of its own", True, Queued.RETRY, retry_after=5)
-ZIM_REFUSES_US = Kind("ZimRefusesUs", 502, "ZIM does not accept this server's configuration", False, Queued.RETRY)
-UNEXPECTED_ANSWER = Kind("UnexpectedAnswer", 502, "ZIM's answer was not understood", True, Queued.RETRY)
+SECRET_UNREADABLE = Kind(
+    "SecretUnreadable", 500, "This server cannot read its ZIM secret", False, Queued.RETRY_THEN_DEAD_LETTER
+)
+ZIM_REFUSES_US = Kind(
+    "ZimRefusesUs", 502, "ZIM does not accept this server's configuration", False, Queued.RETRY_THEN_DEAD_LETTER
+)
+UNEXPECTED_ANSWER = Kind(
+    "UnexpectedAnswer", 502, "ZIM's answer was not understood", True, Queued.RETRY_THEN_DEAD_LETTER
+)
 ZIM_UNREACHABLE = Kind("ZimUnreachable", 502, "ZIM could not be reached", True, Queued.RETRY)
+ZIM_IN_TROUBLE = Kind("ZimInTrouble", 503, "ZIM has trouble of its own", True, Queued.RETRY, retry_after=5)
+QUEUE_UNAVAILABLE = Kind("QueueUnavailable", 503, "The queue cannot be had", True, Queued.RETRY, retry_after=1)
 ZIM_TIMEOUT = Kind("ZimTimeout", 504, "ZIM did not answer in time", True, Queued.RETRY)
-SECRET_UNREADABLE = Kind("SecretUnreadable", 500, "This server cannot read its ZIM secret", False, Queued.RETRY)
 
 
 class Failed(Exception):  # noqa: N818 - reads as what it says: the request failed, and is this kind of outcome
@@ -123,10 +140,10 @@ class Outcome:
         )
 
     def body(self) -> dict[str, Any]:
-        """Return what a caller is told: ZIM's three members if the call was rejected, else an RFC 9457 problem."""
+        """Return what a caller is told: the answer as it is, or an RFC 9457 problem."""
         answered = self.answer.members() if self.answer else {}
-        if self.kind is REJECTED:
-            return answered
+        if self.kind.is_success():
+            return {**self.named, **answered}
         return {
             "type": f"urn:problem-type:call-reject:{self.kind.name}",
             "title": self.kind.title,

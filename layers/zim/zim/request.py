@@ -13,6 +13,9 @@ from zim.outcome import INVALID_REQUEST, Failed
 
 EXTENDED_DATA_BYTES = 2048
 
+RINGING_SECONDS = 600
+"""No invitation rings longer; a request that is older has nothing left to reject."""
+
 _TEXT = {"type": "string", "pattern": r"^[^\u0000\ud800-\udfff]*$"}
 
 SCHEMA: dict[str, Any] = {
@@ -55,6 +58,11 @@ class CallRejectRequest:
     call_id: str
     extended_data: str | None = field(default=None, repr=False)
 
+    def members(self) -> dict[str, str]:
+        """Return the members as they are asked for, without ExtendedData if it was left out."""
+        named = {"FromUserId": self.from_user_id, "CallId": self.call_id}
+        return named if self.extended_data is None else {**named, "ExtendedData": self.extended_data}
+
 
 def parse(text: str | bytes | None) -> CallRejectRequest:
     """Return the request in a body of JSON, text or UTF-8 bytes.
@@ -64,13 +72,23 @@ def parse(text: str | bytes | None) -> CallRejectRequest:
     Failed
         with INVALID_REQUEST, naming the member and the rule that it breaks.
     """
+    return from_members(decoded(text))
+
+
+def decoded(text: Any) -> Any:
+    """Return what a body of JSON, text or UTF-8 bytes, holds, whether or not that is a request.
+
+    Raises
+    ------
+    Failed
+        with INVALID_REQUEST, if there is no body, or it is not JSON.
+    """
     if not text:
         raise _breaks("required", "body", SCHEMA)
     try:
-        members = json.loads(text if isinstance(text, str) else text.decode())
-    except (ValueError, RecursionError):
+        return json.loads(text.decode() if isinstance(text, bytes) else text)
+    except (TypeError, ValueError, RecursionError):
         raise _breaks("json", "body", SCHEMA) from None
-    return from_members(members)
 
 
 def from_members(members: Any) -> CallRejectRequest:

@@ -99,11 +99,8 @@ class ServerApi:
             "Timestamp": timestamp,
             "SignatureVersion": "2.0",
             "Signature": signature(credentials, nonce, timestamp),
-            "FromUserId": request.from_user_id,
-            "CallId": request.call_id,
+            **request.members(),
         }
-        if request.extended_data is not None:
-            parameters["ExtendedData"] = request.extended_data
         # Not requests' own `params`: it writes a space as `+`, which is a space in a form but a plus in a URL.
         return f"{self._base_url}/?{urlencode(parameters, safe='', quote_via=quote)}"
 

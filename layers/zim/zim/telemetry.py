@@ -4,6 +4,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from zim.outcome import Outcome
+from zim.request import CallRejectRequest
 
 logger = Logger(location=None)
 metrics = Metrics()
@@ -11,8 +12,8 @@ metrics = Metrics()
 _FAULT = 500
 
 
-def report(outcome: Outcome, trigger: str, call_id: str | None) -> None:
-    """Log one line and count one outcome for a request; `call_id` is None if the request was not valid."""
+def report(outcome: Outcome, trigger: str, request: CallRejectRequest | None) -> None:
+    """Log one line and count one outcome for a request, which is None if it was not valid."""
     kind, answer, spent = outcome.kind, outcome.answer, outcome.spent
     window_wait, zim_time = round(spent.window_wait * 1000, 1), round(spent.zim_time * 1000, 1)
     log = logger.error if kind.status >= _FAULT else logger.info
@@ -22,7 +23,7 @@ def report(outcome: Outcome, trigger: str, call_id: str | None) -> None:
             "outcome": kind.name,
             "status": kind.status,
             "trigger": trigger,
-            "call_id": call_id,
+            "call_id": request.call_id if request else None,
             "code": answer.code if answer else None,
             "zim_request_id": answer.request_id if answer else None,
             "attempts": spent.attempts,
