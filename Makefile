@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke logs test lint types template unit artifact e2e lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template unit artifact e2e lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,15 @@ run: setup $(BUILT) ## the stack on this machine: deploy it, reject a call, stay
 
 invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
 	@.venv/bin/python -m local.invoke "$(EVENT)"
+
+send: ## ring a call and send the request to reject it to the running stack: make send TO=bus (or topic, queue)
+	@.venv/bin/python -m local.send "$(TO)"
+
+dead-letters: ## what the running stack could not do, and why
+	@.venv/bin/python -m local.dead_letters dead-letters
+
+redrive: ## put the dead letters back on the queue
+	@.venv/bin/python -m local.dead_letters redrive
 
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs

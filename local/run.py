@@ -56,6 +56,7 @@ Ring {USER} once more and reject the call yourself, in another terminal:
 The ZIM simulator: {stack.simulator_url} (its routes: local/zim_simulator/control.py)
 Logs of the functions: make logs
 A sample event: make invoke EVENT=events/CallRejectFunction/direct.json
+By the queue: make send TO=bus (or topic, queue); what could not be done: make dead-letters
 
 Ready. Ctrl-C ends everything.""")
 
