@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template unit artifact e2e lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template unit artifact e2e soak test-soak lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,7 +30,7 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template unit artifact e2e ## everything that CI checks
+test: setup lint types template unit artifact e2e soak ## everything that CI checks
 	@echo "All checks passed."
 
 lint: .venv/ready ## format and lint
@@ -53,6 +53,12 @@ artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, unde
 
 e2e: setup $(BUILT) ## the deployed stack, called over HTTP
 	.venv/bin/python -m pytest tests/e2e
+
+soak: setup $(BUILT) ## a short form of test-soak
+	.venv/bin/python -m pytest tests/soak
+
+test-soak: setup $(BUILT) ## the deployed stack under load, under faults, and killed: some 15 minutes, prints figures
+	SOAK=1 .venv/bin/python -m pytest tests/soak --timeout 1200
 
 build: $(BUILT) ## sam build, if anything changed
 

@@ -89,6 +89,7 @@ class Stack:
         headers: dict[str, str] | None = None,
         *,
         signed: bool = True,
+        seconds: float = API_SECONDS,
     ) -> requests.Response:
         """Send a request to the deployed API, whether or not this machine resolves names below localhost."""
         asked = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **(headers or {})})
@@ -100,7 +101,7 @@ class Stack:
             f"{self.emulator_url}{address.path}",
             data=body,
             headers={**asked.headers, "Host": address.netloc},
-            timeout=API_SECONDS,
+            timeout=seconds,
         )
 
 
@@ -190,7 +191,7 @@ def _simulator(port: int, url: str, environment: dict[str, str], folder: Path) -
 
 
 def _emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
-    # The functions inherit this environment. AUTH makes it verify signatures and enforce the roles' policies.
+    # AUTH makes it enforce the policies of the roles and of the queues.
     settings = {
         "AUTH": "true",
         "BIND_HOST": HOST,
