@@ -13,6 +13,9 @@ def close(client: Callable[[str], Any], stack_name: str) -> None:
     functions = client("lambda")
     reserved = reserve_concurrency(functions, resources)
     limit_event_sources(functions, reserved)
+    parameters = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0].get("Parameters", [])
+    given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameters}
+    allow_origins(client("apigatewayv2"), resources, given.get("AllowedOrigins", ""))
 
 
 def reserve_concurrency(functions: Any, resources: list[dict[str, Any]]) -> dict[str, int]:
@@ -34,4 +37,24 @@ def limit_event_sources(functions: Any, reserved: dict[str, int]) -> None:
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(
             UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": reserved[mapping["FunctionArn"]]}
+        )
+
+
+def allow_origins(apis: Any, resources: list[dict[str, Any]], origins: str) -> None:
+    """`CorsConfiguration` of the API is lost: set it, as the template says."""
+    if origins:
+        (api,) = (
+            resource["PhysicalResourceId"]
+            for resource in resources
+            if resource["ResourceType"] == "AWS::ApiGatewayV2::Api"
+        )
+        apis.update_api(
+            ApiId=api,
+            CorsConfiguration={
+                "AllowOrigins": origins.split(","),
+                "AllowMethods": ["POST"],
+                "AllowHeaders": ["authorization", "content-type", "x-amz-date", "x-amz-security-token"],
+                "ExposeHeaders": ["retry-after"],
+                "MaxAge": 600,
+            },
         )

@@ -7,8 +7,9 @@ import sys
 import threading
 from typing import Any
 
+from local.issuer import AUDIENCE, issuer
 from local.processes import LocalError
-from local.stack import KEY, REGION, Stack, announced, deployed
+from local.stack import Stack, announced, deployed
 
 EMULATOR_PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
 SIMULATOR_PORT = int(os.environ.get("SIMULATOR_PORT", "8600"))
@@ -20,9 +21,14 @@ def main() -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with deployed(EMULATOR_PORT, SIMULATOR_PORT) as stack, announced(stack):
-            demonstrate(stack)
-            explain(stack)
+        with (
+            issuer() as oidc,
+            deployed(EMULATOR_PORT, SIMULATOR_PORT, {"JwtIssuer": oidc.url, "JwtAudience": AUDIENCE}) as stack,
+            announced(stack),
+        ):
+            token = oidc.token(USER)
+            demonstrate(stack, token)
+            explain(stack, token)
             threading.Event().wait()
     except KeyboardInterrupt:
         print("\nEverything is ended; nothing is left behind.")
@@ -32,26 +38,27 @@ def main() -> int:
     return 0
 
 
-def demonstrate(stack: Stack) -> None:
-    """Let a simulated caller ring a user, reject that call over HTTPS, and show the call before and after."""
+def demonstrate(stack: Stack, token: str) -> None:
+    """Let a simulated caller ring a user, reject that call over HTTPS as that user, and show it before and after."""
     call_id = stack.simulator.ring(USER, caller="caller0")
-    request = {"FromUserId": USER, "CallId": call_id, "ExtendedData": json.dumps({"reason": "decline"})}
+    request = {"CallId": call_id, "ExtendedData": json.dumps({"reason": "decline"})}
     print(f"\ncaller0 rings {USER}. The call at ZIM: {stack.simulator.call(call_id).state}")
-    print(f"POST {stack.call_reject_url}\n{_indented(request)}")
-    response = stack.post(json.dumps(request))
+    print(f"POST {stack.call_reject_url}, with a token of {USER}\n{_indented(request)}")
+    authorization = {"Authorization": f"Bearer {token}"}
+    response = stack.request("POST", stack.call_reject_url, json.dumps(request), authorization, signed=False)
     print(f"{response.status_code} {response.reason}\n{_indented(response.json())}")
     print(f"The call at ZIM: {stack.simulator.call(call_id).state}")
 
 
-def explain(stack: Stack) -> None:
+def explain(stack: Stack, token: str) -> None:
     """Say how to try it by hand."""
     ring = json.dumps({"CallId": "CALL", "Caller": "caller0", "Invitees": [USER]}).replace("CALL", "'$CALL'")
-    reject = json.dumps({"FromUserId": USER, "CallId": "CALL"}).replace("CALL", "'$CALL'")
     print(f"""
-Ring {USER} once more and reject the call yourself, in another terminal:
+Ring {USER} once more and reject the call yourself: paste this into another terminal.
 
+  TOKEN={token}
   CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -d '{ring}' && \\
-  curl -sSi --aws-sigv4 aws:amz:{REGION}:execute-api --user {KEY}:{KEY} {stack.call_reject_url} -d '{reject}'
+  curl -sSi {stack.call_reject_url} -H "Authorization: Bearer $TOKEN" -d '{{"CallId":"'$CALL'"}}'
 
 The ZIM simulator: {stack.simulator_url} (its routes: local/zim_simulator/control.py)
 Logs of the functions: make logs

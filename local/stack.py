@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ KEY = "test"
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+LOG_SECONDS = 20.0
 API_SECONDS = 30.0
 """API Gateway's own limit for an integration."""
 
@@ -135,8 +136,12 @@ def step(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deployed(emulator_port: int, simulator_port: int) -> Iterator[Stack]:
-    """Start everything, deploy, and end everything when the block ends.
+def deployed(
+    emulator_port: int, simulator_port: int, parameters: Mapping[str, str] | None = None, *, own_key: bool = False
+) -> Iterator[Stack]:
+    """Start everything, deploy with these parameters, and end everything when the block ends.
+
+    With `own_key`, the secret is encrypted with a customer's key of KMS.
 
     Raises
     ------
@@ -157,10 +162,9 @@ def deployed(emulator_port: int, simulator_port: int) -> Iterator[Stack]:
             started.enter_context(_emulator(emulator_port, emulator_url, environment, folder))
         stack = Stack(emulator_url, simulator_url, str(folder), {})
         with step("Creating the secret with AppId and ServerSecret"):
-            secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
-            arn = stack.client("secretsmanager").create_secret(Name="zim", SecretString=secret)["ARN"]
+            given = {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **_created_secret(stack, own_key=own_key)}
         with step("Deploying template.yaml with sam deploy"):
-            overrides = [f"ZimSecretArn={arn}", f"ZimApiBaseUrl={simulator_url}"]
+            overrides = [f"{name}={value}" for name, value in given.items()]
             command: list[str | Path] = [
                 SAM,
                 "deploy",
@@ -174,6 +178,17 @@ def deployed(emulator_port: int, simulator_port: int) -> Iterator[Stack]:
         with step("Closing the emulator's gaps (local/emulator_gaps.py)"):
             emulator_gaps.close(stack.client, STACK_NAME)
         yield stack
+
+
+def _created_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:
+    """Create the secret, and return the parameters that tell the template of it."""
+    secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
+    secrets = stack.client("secretsmanager")
+    if not own_key:
+        return {"ZimSecretArn": secrets.create_secret(Name="zim", SecretString=secret)["ARN"]}
+    key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
+    arn = secrets.create_secret(Name="zim", SecretString=secret, KmsKeyId=key)["ARN"]
+    return {"ZimSecretArn": arn, "SecretKmsKeyArn": key}
 
 
 def _outputs(stack: Stack) -> dict[str, str]:
@@ -205,6 +220,23 @@ def _emulator(port: int, url: str, environment: dict[str, str], folder: Path) ->
         log=folder / "ministack.log",
         ready=lambda: _answers(f"{url}/_ministack/health"),
     )
+
+
+def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
+    """Return everything in all log groups, as soon as what is looked for is among it."""
+    logs = stack.client("logs")
+    deadline = time.monotonic() + LOG_SECONDS
+    while True:
+        lines = [
+            event["message"]
+            for group in logs.describe_log_groups()["logGroups"]
+            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        ]
+        if found(lines):
+            return lines
+        if time.monotonic() > deadline:
+            raise LocalError("What was looked for was not logged.")
+        time.sleep(0.1)
 
 
 def _answers(url: str) -> bool:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import http_api
 from zim.call_reject import CallReject
 from zim.outcome import Failed, Outcome
-from zim.request import CallRejectRequest, from_members, parse
+from zim.request import CallRejectRequest, from_members
 from zim.settings import Settings
 from zim.telemetry import logger, metrics, report
 
@@ -29,7 +29,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
         message is the problem as JSON.
     """
     if isinstance(event, dict) and "requestContext" in event:
-        return http_api.response(_outcome(lambda: parse(http_api.body(event)), "http", context))
+        return http_api.response(_outcome(lambda: http_api.request(event), "http", context))
     outcome = _outcome(lambda: from_members(event), "direct", context)
     if not outcome.kind.is_success():
         raise type(outcome.kind.name, (Exception,), {})(json.dumps(outcome.body()))

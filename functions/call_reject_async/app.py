@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import http_api
 import sqs
 from zim.outcome import ACCEPTED, QUEUE_UNAVAILABLE, Failed, Outcome, Spent
-from zim.request import CallRejectRequest, parse
+from zim.request import CallRejectRequest
 from zim.telemetry import logger, metrics, report
 
 QUEUE_URL = os.environ["QUEUE_URL"]
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Answer an HTTP API's event with 202 and the message's id, or with a problem."""
     request = None
     try:
-        request = parse(http_api.body(event))
+        request = http_api.request(event)
         named = {"MessageId": _queued(request)}
         outcome = Outcome(ACCEPTED, "", "put on the queue", Spent(), named=named)
     except Failed as failed:

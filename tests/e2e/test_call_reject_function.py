@@ -1,18 +1,15 @@
 """The deployed function: invoked directly, its concurrency, its rights, what it logs."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from local.invoke import requests_in
 from local.processes import run
-from local.stack import ROOT, SAM, STACK_NAME, Stack, aws_environment
+from local.stack import ROOT, SAM, STACK_NAME, Stack, aws_environment, logged
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
-WAIT_SECONDS = 20.0
 EVENTS = sorted((ROOT / "events").glob("*/*.json"))
 
 
@@ -30,22 +27,6 @@ def invoked(stack: Stack, event: Any) -> tuple[str | None, Any]:
         FunctionName=stack.outputs["CallRejectFunctionName"], Payload=json.dumps(event)
     )
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
-
-
-def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
-    """Return everything in all log groups, as soon as what is looked for is among it."""
-    logs = stack.client("logs")
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        lines = [
-            event["message"]
-            for group in logs.describe_log_groups()["logGroups"]
-            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-        ]
-        if found(lines):
-            return lines
-        assert time.monotonic() < deadline, "what was looked for was not logged"
-        time.sleep(0.1)
 
 
 def test_invoked_directly_it_returns_zims_answer_as_a_value(stack: Stack) -> None:

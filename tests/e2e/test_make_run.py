@@ -70,10 +70,10 @@ def test_a_call_is_rejected_before_your_eyes(terminal: Terminal) -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
 def test_the_curl_line_works_as_pasted_and_more_than_once(terminal: Terminal) -> None:
     lines = terminal.output.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("  CALL="))
+    start = next(number for number, line in enumerate(lines) if line.startswith("  TOKEN="))
     for _ in range(2):
         pasted = subprocess.run(
-            ["bash", "-c", "\n".join(lines[start : start + 2])],  # noqa: S607
+            ["bash", "-c", "\n".join(lines[start : start + 3])],  # noqa: S607
             capture_output=True,
             text=True,
             check=True,

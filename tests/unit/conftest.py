@@ -83,6 +83,8 @@ def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Cal
             "ZIM_SECRET_ID": "zim",
             "ZIM_API_BASE_URL": zim.url,
             "CALLS_PER_SECOND": "100",
+            "OTHER_CALLS_PER_SECOND": "1",
+            "ZIM_CALLS_PER_SECOND_LIMIT": "101",
             "RESERVED_CONCURRENCY": "1",
         }
         for name, value in {**settings, **environment}.items():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zim.outcome import INVALID_REQUEST, Failed
-from zim.request import CallRejectRequest, from_members, parse
+from zim.request import CallRejectRequest, decoded, from_members
 
 ALLOWED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;<=.>?@[]^_{}|~` "
 VALID = {"FromUserId": "user0", "CallId": "call-1"}
@@ -24,7 +24,7 @@ def refused(members: Any) -> Failed:
 def test_a_request_has_the_three_members() -> None:
     text = json.dumps({**VALID, "ExtendedData": "é"}, ensure_ascii=False)
     expected = CallRejectRequest("user0", "call-1", "é")
-    assert parse(text) == parse(text.encode()) == expected
+    assert from_members(decoded(text)) == from_members(decoded(text.encode())) == expected
 
 
 def test_extended_data_may_be_left_out_or_empty() -> None:
@@ -103,7 +103,7 @@ def test_a_refusal_names_the_member_and_the_rule(members: Any, member: str, rule
 )
 def test_a_body_that_is_not_json_is_refused(text: str | bytes | None, rule: str) -> None:
     with pytest.raises(Failed) as caught:
-        parse(text)
+        decoded(text)
     assert caught.value.named == {"member": "body", "rule": rule}
 
 

@@ -8,6 +8,8 @@ GOOD = {
     "ZIM_SECRET_ID": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:zim-AbCdEf",
     "ZIM_API_BASE_URL": "https://zim-api.zego.im",
     "CALLS_PER_SECOND": "10",
+    "OTHER_CALLS_PER_SECOND": "10",
+    "ZIM_CALLS_PER_SECOND_LIMIT": "20",
     "RESERVED_CONCURRENCY": "5",
 }
 
@@ -23,7 +25,9 @@ def test_a_missing_variable_is_named(name: str) -> None:
         Settings.from_environment({key: value for key, value in GOOD.items() if key != name})
 
 
-@pytest.mark.parametrize("name", ["CALLS_PER_SECOND", "RESERVED_CONCURRENCY"])
+@pytest.mark.parametrize(
+    "name", ["CALLS_PER_SECOND", "OTHER_CALLS_PER_SECOND", "ZIM_CALLS_PER_SECOND_LIMIT", "RESERVED_CONCURRENCY"]
+)
 @pytest.mark.parametrize("value", ["", "0", "00", "-1", "1.5", "ten", "1e3", " 1", "1\n", "٣"])
 def test_a_limit_must_be_a_whole_number_from_1_up(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^The environment variable {name} must be a whole number from 1 up"):
@@ -67,3 +71,13 @@ def test_the_vendors_hosts_and_loopback_may_be_called(url: str) -> None:
 def test_no_other_host_is_ever_called(url: str) -> None:
     with pytest.raises(SettingsError, match="ZIM_API_BASE_URL"):
         Settings.from_environment({**GOOD, "ZIM_API_BASE_URL": url})
+
+
+def test_shares_that_are_together_more_than_zim_allows_are_refused_with_what_to_change() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({**GOOD, "CALLS_PER_SECOND": "11"})
+    said = str(refused.value)
+    assert "CALLS_PER_SECOND 11 and OTHER_CALLS_PER_SECOND 10" in said
+    assert "ApiCallsPerSecond or QueueCallsPerSecond" in said
+    granted = {**GOOD, "CALLS_PER_SECOND": "11", "ZIM_CALLS_PER_SECOND_LIMIT": "21"}
+    assert Settings.from_environment(granted).calls_per_second == 11

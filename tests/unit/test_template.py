@@ -49,11 +49,20 @@ def of_type(name: str) -> dict[str, dict[str, Any]]:
 def test_no_route_is_open() -> None:
     routes = of_type("AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"] for route in routes} == {"POST /call-reject", "POST /call-reject/async"}
-    assert all(route["AuthorizationType"] == "AWS_IAM" for route in routes)
+    for route in routes:
+        assert route["AuthorizationType"] == {"Fn::If": ["UseJwt", "JWT", "AWS_IAM"]}
+        assert route["AuthorizerId"] == {"Fn::If": ["UseJwt", {"Ref": "JwtAuthorizer"}, {"Ref": "AWS::NoValue"}]}
 
 
 TRACES = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "ZimSecretArn"}}
+KEY = {
+    "Fn::If": [
+        "HasSecretKey",
+        {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "SecretKmsKeyArn"}},
+        {"Ref": "AWS::NoValue"},
+    ]
+}
 
 
 def log(group: str) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def on_queue(queue: str, *actions: str) -> dict[str, Any]:
 
 
 MAY = {
-    "CallRejectRole": [SECRET, log("CallRejectLogGroup"), TRACES],
+    "CallRejectRole": [SECRET, KEY, log("CallRejectLogGroup"), TRACES],
     "CallRejectAsyncRole": [on_queue("CallRejectQueue", "sqs:SendMessage"), log("CallRejectAsyncLogGroup"), TRACES],
     "CallRejectQueueRole": [
         on_queue(
@@ -82,6 +91,7 @@ MAY = {
         ),
         on_queue("CallRejectDeadLetterQueue", "sqs:SendMessage"),
         SECRET,
+        KEY,
         log("CallRejectQueueLogGroup"),
         TRACES,
     ],

@@ -50,6 +50,7 @@ class Kind:
 REJECTED = Kind("Rejected", 200, "The invitation is rejected", False, Queued.DONE)
 ACCEPTED = Kind("Accepted", 202, "The request is on the queue", False, Queued.DONE)
 INVALID_REQUEST = Kind("InvalidRequest", 400, "The request is not valid", False, Queued.DEAD_LETTER)
+NOT_ALLOWED = Kind("NotAllowed", 403, "Users may act for themselves alone", False, Queued.DEAD_LETTER)
 CALL_NOT_FOUND = Kind("CallNotFound", 404, "ZIM cannot find the call, or not now", True, Queued.RETRY_THEN_DEAD_LETTER)
 NOTHING_TO_REJECT = Kind("NothingToReject", 409, "There is no invitation left to reject", False, Queued.DONE)
 TOO_OLD = Kind("TooOld", 410, "No invitation rings for so long", False, Queued.DONE)

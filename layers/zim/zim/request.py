@@ -64,17 +64,6 @@ class CallRejectRequest:
         return named if self.extended_data is None else {**named, "ExtendedData": self.extended_data}
 
 
-def parse(text: str | bytes | None) -> CallRejectRequest:
-    """Return the request in a body of JSON, text or UTF-8 bytes.
-
-    Raises
-    ------
-    Failed
-        with INVALID_REQUEST, naming the member and the rule that it breaks.
-    """
-    return from_members(decoded(text))
-
-
 def decoded(text: Any) -> Any:
     """Return what a body of JSON, text or UTF-8 bytes, holds, whether or not that is a request.
 

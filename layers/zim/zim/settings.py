@@ -33,14 +33,25 @@ class Settings:
         Raises
         ------
         SettingsError
-            at the first variable that is missing or wrong.
+            at the first variable that is missing or wrong, and where the shares of all functions together are more than
+            ZIM allows, which CloudFormation cannot add up.
         """
+        calls, others, limit = (
+            _positive(environment, name)
+            for name in ("CALLS_PER_SECOND", "OTHER_CALLS_PER_SECOND", "ZIM_CALLS_PER_SECOND_LIMIT")
+        )
+        if calls + others > limit:
+            raise SettingsError(
+                f"CALLS_PER_SECOND {calls} and OTHER_CALLS_PER_SECOND {others} are together more than "
+                f"ZIM_CALLS_PER_SECOND_LIMIT {limit}: lower the parameter ApiCallsPerSecond or QueueCallsPerSecond, or "
+                "raise ZimCallsPerSecondLimit if ZEGOCLOUD has granted your AppId more."
+            )
         return cls(
             secret_id=_matching(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret"),
             api_base_url=_matching(
                 environment, "ZIM_API_BASE_URL", ZIM_API_BASE_URL, "a host of ZIM's over https, or a loopback address"
             ).rstrip("/"),
-            calls_per_second=_positive(environment, "CALLS_PER_SECOND"),
+            calls_per_second=calls,
             reserved_concurrency=_positive(environment, "RESERVED_CONCURRENCY"),
         )
 
