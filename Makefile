@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template unit artifact e2e soak test-soak lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,7 +30,7 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template unit artifact e2e soak ## everything that CI checks
+test: setup lint types template audit unit artifact e2e soak ## everything that CI checks
 	@echo "All checks passed."
 
 lint: .venv/ready ## format and lint
@@ -41,9 +41,20 @@ types: .venv/ready ## types
 	@echo "Checking types (mypy) ..."
 	@.venv/bin/mypy
 
-template: .venv-sam/ready ## the template
-	@echo "Checking the template (sam validate --lint) ..."
+# WS1004 looks for log groups by the functions' default names; ours are named in LoggingConfig.
+template: .venv/ready .venv-sam/ready ## the template
+	@echo "Checking the template (sam validate --lint, and cfn-lint with the serverless rules) ..."
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1004
+
+audit: .venv/ready ## what runs in Lambda, against the published advisories; skipped where they cannot be reached
+	@echo "Looking for advisories against the layer's dependencies (pip-audit) ..."
+	@found=$$(.venv/bin/pip-audit --disable-pip --require-hashes -r layers/zim/requirements.txt 2>&1); status=$$?; \
+	case "$$found" in \
+	  "Found "*) echo "$$found"; exit $$status ;; \
+	  *"could not be audited"* | *rror*) echo "Skipped: the advisories cannot be reached from here." ;; \
+	  *) echo "None." ;; \
+	esac
 
 unit: .venv/ready ## unit tests, with the coverage of what runs in Lambda
 	.venv/bin/python -m pytest tests/unit --cov

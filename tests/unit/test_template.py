@@ -109,15 +109,28 @@ def test_each_role_may_do_exactly_what_its_function_does() -> None:
     assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in MAY}
 
 
-def test_the_queue_takes_messages_from_our_rule_and_from_topics_of_the_account_and_from_nobody_else() -> None:
-    (policy,) = of_type("AWS::SQS::QueuePolicy").values()
-    assert policy["Queues"] == [{"Ref": "CallRejectQueue"}]
-    rule, topics = policy["PolicyDocument"]["Statement"]
-    assert rule["Principal"] == {"Service": "events.amazonaws.com"}
-    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}}
-    assert topics["Principal"] == {"Service": "sns.amazonaws.com"}
-    assert topics["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    assert {statement["Action"] for statement in (rule, topics)} == {"sqs:SendMessage"}
+def admitted(policy: str, queue: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return whom a queue's policy admits to send to it: each service, and on which condition."""
+    properties = of_type("AWS::SQS::QueuePolicy")[policy]
+    assert properties["Queues"] == [{"Ref": queue}]
+    statements = properties["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+        assert statement["Resource"] == {"Fn::GetAtt": f"{queue}.Arn"}
+    return [(statement["Principal"]["Service"], statement["Condition"]) for statement in statements]
+
+
+OUR_RULE = (
+    "events.amazonaws.com",
+    {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}},
+)
+OUR_TOPICS = ("sns.amazonaws.com", {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}})
+
+
+def test_the_queues_take_messages_from_our_rule_and_topics_of_the_account_and_from_nobody_else() -> None:
+    assert of_type("AWS::SQS::QueuePolicy").keys() == {"CallRejectQueuePolicy", "CallRejectDeadLetterQueuePolicy"}
+    assert admitted("CallRejectQueuePolicy", "CallRejectQueue") == [OUR_RULE, OUR_TOPICS]
+    assert admitted("CallRejectDeadLetterQueuePolicy", "CallRejectDeadLetterQueue") == [OUR_RULE]
 
 
 def test_the_queues_are_encrypted() -> None:
