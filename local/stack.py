@@ -76,6 +76,18 @@ class Stack:
             aws_secret_access_key=KEY,
         )
 
+    def environments(self, function: str) -> list[int]:
+        """Return the process ids of a function's execution environments, which the emulator runs as processes."""
+        functions = self.client("lambda").list_functions()["Functions"]
+        name = next(found["FunctionName"] for found in functions if f"-{function}-" in found["FunctionName"])
+        ours = {f"AWS_LAMBDA_FUNCTION_NAME={name}".encode(), f"AWS_ENDPOINT_URL={self.emulator_url}".encode()}
+        found = []
+        for process_folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+                if ours <= set((process_folder / "environ").read_bytes().split(b"\0")):
+                    found.append(int(process_folder.name))
+        return found
+
     def post(
         self, body: str | bytes, headers: dict[str, str] | None = None, *, signed: bool = True
     ) -> requests.Response:

@@ -135,25 +135,6 @@ def test_all_arrive_once_zim_recovers(stack: Stack, *, whole: bool, say: Callabl
     say(f"{len(calls)} messages, {len(records)} tries: all arrived {recovered:.1f} s after ZIM recovered")
 
 
-def environments(stack: Stack, function: str) -> list[int]:
-    """Return the process ids of a function's execution environments, which the emulator runs as processes."""
-    name = next(
-        configuration["FunctionName"]
-        for configuration in stack.client("lambda").list_functions()["Functions"]
-        if f"-{function}-" in configuration["FunctionName"]
-    )
-    mine = (f"AWS_LAMBDA_FUNCTION_NAME={name}".encode(), f"AWS_ENDPOINT_URL={stack.emulator_url}".encode())
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            variables = (process / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if all(variable in variables for variable in mine):
-            found.append(int(process.name))
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc to find the environments by")
 def test_killed_environments_lose_nothing(stack: Stack, *, whole: bool, say: Callable[[str], None]) -> None:
     calls = ringing(stack, 300 if whole else 40)
@@ -164,7 +145,7 @@ def test_killed_environments_lose_nothing(stack: Stack, *, whole: bool, say: Cal
     for wave in range(kills):
         reached = (wave + 1) * len(calls) // (2 * kills)
         until(lambda reached=reached: len(stack.simulator.requests()) >= reached, 60, "the queue is not drained")  # type: ignore[misc]
-        for pid in environments(stack, "CallRejectQueueFunction"):
+        for pid in stack.environments("CallRejectQueueFunction"):
             os.kill(pid, signal.SIGKILL)
             killed += 1
     assert killed >= kills
