@@ -95,7 +95,7 @@ def test_asked_anew_the_secret_is_read_past_the_cache(client: SecretsManagerClie
             for app_id in (0, -1, 4294967296, True, 1.0, None, "", "abc", "٣", "1 ", "9" * 5000)
         ),
         *(
-            (json.dumps({"AppId": 1, **secret}), "ServerSecret in the secret is missing or not 32 characters")
+            (json.dumps({"AppId": 1, **secret}), "ServerSecret in the secret is missing or not 32 characters of ASCII")
             for secret in ({}, {"ServerSecret": SECRET[:31]}, {"ServerSecret": f"{SECRET}x"}, {"ServerSecret": 7})
         ),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zim.outcome import INVALID_REQUEST, Failed
 from zim.request import CallRejectRequest, decoded, from_members
 
-ALLOWED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;<=.>?@[]^_{}|~` "
+ALLOWED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;<=.>?@[]^_{}|~ "
 VALID = {"FromUserId": "user0", "CallId": "call-1"}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,9 @@ MAX_AGE = 300
 """Seconds that a secret is used before it is read again."""
 
 _APP_IDS = range(1, 2**32)
-_SERVER_SECRET_LENGTH = 32
 
 # botocore writes whole answers at DEBUG, the secret among them, and a log level of Lambda's sets the root logger.
-logging.getLogger("botocore").setLevel(logging.INFO)
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CredentialsStore:
 def _parsed(secret: Any) -> Credentials:
     try:
         members = json.loads(secret)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unreadable("the secret is not JSON") from None
     if not isinstance(members, dict):
         raise _unreadable("the secret is not a JSON object")
@@ -79,8 +79,8 @@ def _parsed(secret: Any) -> Credentials:
         app_id = int(app_id)
     if type(app_id) is not int or app_id not in _APP_IDS:
         raise _unreadable("AppId in the secret is missing or not a number from 1 to 4294967295")
-    if not isinstance(server_secret, str) or len(server_secret) != _SERVER_SECRET_LENGTH:
-        raise _unreadable(f"ServerSecret in the secret is missing or not {_SERVER_SECRET_LENGTH} characters")
+    if not isinstance(server_secret, str) or not re.fullmatch(r"[!-~]{32}", server_secret):
+        raise _unreadable("ServerSecret in the secret is missing or not 32 characters of ASCII")
     return Credentials(app_id, server_secret)
 
 

@@ -27,12 +27,12 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "FromUserId": {
             "description": "the user who rejects, 1 to 32 bytes of 0-9 A-Z a-z, the space and "
-            "! # $ % & ( ) + - : ; < = . > ? @ [ ] ^ _ { } | ~ `",
+            "! # $ % & ( ) + - : ; < = . > ? @ [ ] ^ _ { } | ~",
             "type": "string",
             "minLength": 1,
             "maxLength": 32,
             # `\\$` and not `$`: fastjsonschema takes a bare one for the end of the pattern, even in a class
-            "pattern": r"^[0-9A-Za-z !#\$%&()+\-:;<=.>?@\[\]\^_{}|~`]*$",
+            "pattern": r"^[0-9A-Za-z !#\$%&()+\-:;<=.>?@\[\]\^_{}|~]*$",
         },
         "CallId": {
             "description": "ZIM's id of the call invitation, 1 to 32 characters, no NUL, no unpaired surrogate",

@@ -26,7 +26,7 @@ ANSWER_BYTES = 64 * 1024
 _UNREACHABLE = "ZIM could not be reached; the call was not rejected."
 
 # urllib3 writes whole URLs at DEBUG, signature and ExtendedData among them, and a log level of Lambda's sets the root.
-logging.getLogger("urllib3").setLevel(logging.INFO)
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 class ConnectionDiedError(Failed):
@@ -106,15 +106,23 @@ class ServerApi:
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read the answer as it comes: `requests` bounds the wait for each byte, but neither their number nor the whole."""
+    """Read the answer as it comes: `requests` bounds the wait for each part of it, but neither the sum nor the size."""
     body = bytearray()
-    while part := response.raw.read1(ANSWER_BYTES):
+    while part := _part(response, deadline - time.monotonic()):
         body += part
         if len(body) > ANSWER_BYTES:
             raise _unexpected(f"more than {ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise _timeout("the answer was not complete in time")
     return bytes(body)
+
+
+def _part(response: requests.Response, left: float) -> bytes:
+    connection = response.raw.connection
+    if connection is not None:  # as long as there is more to come
+        if left <= 0:
+            raise _timeout("the answer was not complete in time")
+        connection.sock.settimeout(left)
+    part: bytes = response.raw.read1(ANSWER_BYTES)
+    return part
 
 
 def _answer(status: int, body: bytes) -> Answer:
