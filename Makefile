@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak bench-rate bench-share lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,13 @@ soak: setup $(BUILT) ## a short form of test-soak
 
 test-soak: setup $(BUILT) ## the deployed stack under load, under faults, and killed: some 15 minutes, prints figures
 	SOAK=1 .venv/bin/python -m pytest tests/soak --timeout 1200
+
+bench-rate: setup $(BUILT) ## the rate limit on the deployed stack: under load, with kills and a second deploy; 10 minutes
+	.venv/bin/python -u -m benchmarks.rate
+	.venv/bin/python -u -m benchmarks.rate_kill
+
+bench-share: .venv/ready ## how to share a limit among environments, simulated
+	@PYTHONPATH=layers/zim .venv/bin/python -m benchmarks.share
 
 build: $(BUILT) ## sam build, if anything changed
 

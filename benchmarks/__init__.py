@@ -1,0 +1,1 @@
+"""What the README and docs/rate-limit.md claim, measured."""
