@@ -41,3 +41,13 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             print(f"\n{figure}")
 
     return said
+
+
+@pytest.fixture(scope="session")
+def open_wide() -> Iterator[Stack]:
+    """A stack whose window lets everything through at once."""
+    wide = {"ZimCallsPerSecondLimit": "20000", "ApiCallsPerSecond": "10000", "ApiConcurrency": "2"}
+    with deployed(free_port(), free_port(), wide) as stack:
+        stack.simulator.settings(calls_per_second=100_000)
+        stack.simulator.register("user0")
+        yield stack

@@ -2,16 +2,22 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
-from local.processes import free_port
-from local.stack import Stack, deployed
+from local.stack import ROOT, Stack
 
 STATUSES = {
     "call_reject_url": {200, 400, 404, 409, 422},
@@ -59,16 +65,6 @@ content_types = st.sampled_from(
 )
 
 
-@pytest.fixture(scope="module")
-def open_wide() -> Iterator[Stack]:
-    """A stack whose window lets everything through at once."""
-    wide = {"ZimCallsPerSecondLimit": "20000", "ApiCallsPerSecond": "10000", "ApiConcurrency": "2"}
-    with deployed(free_port(), free_port(), wide) as stack:
-        stack.simulator.settings(calls_per_second=100_000)
-        stack.simulator.register("user0")
-        yield stack
-
-
 def resident(stack: Stack) -> list[int]:
     """Return the resident memory of each environment of the two functions, in KiB."""
     pids = [pid for name in ("CallRejectFunction", "CallRejectAsyncFunction") for pid in stack.environments(name)]
@@ -106,3 +102,31 @@ def test_whatever_is_posted_is_answered_as_documented(
     assert late < early * GROWTH
     counted = ", ".join(f"{route} {status}: {count}" for (route, status), count in sorted(answered.items()))
     say(f"{sum(answered.values())} requests ({counted}); memory {early // 1024} MiB early, {late // 1024} MiB late")
+
+
+@pytest.mark.parametrize(
+    ("path", "route"), [("/call-reject", "call_reject_url"), ("/call-reject/async", "call_reject_async_url")]
+)
+def test_every_answer_is_one_that_the_interface_describes(
+    open_wide: Stack, path: str, route: str, *, whole: bool
+) -> None:
+    described = schemathesis.openapi.from_path(ROOT / "openapi.yaml")
+    url: str = getattr(open_wide, route)
+
+    @settings(
+        max_examples=2_000 if whole else 50, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(case=described[path]["POST"].as_strategy())
+    def post(case: schemathesis.Case[Any]) -> None:
+        response = open_wide.request("POST", url, json.dumps(case.body))
+        case.validate_response(
+            response,
+            checks=[
+                status_code_conformance,
+                content_type_conformance,
+                response_headers_conformance,
+                response_schema_conformance,
+            ],
+        )
+
+    post()
