@@ -50,10 +50,11 @@ template: .venv/ready .venv-sam/ready ## the template
 audit: .venv/ready ## what runs in Lambda, against the published advisories; skipped where they cannot be reached
 	@echo "Looking for advisories against the layer's dependencies (pip-audit) ..."
 	@found=$$(.venv/bin/pip-audit --disable-pip --require-hashes -r layers/zim/requirements.txt 2>&1); status=$$?; \
-	case "$$found" in \
-	  "Found "*) echo "$$found"; exit $$status ;; \
-	  *"could not be audited"* | *rror*) echo "Skipped: the advisories cannot be reached from here." ;; \
-	  *) echo "None." ;; \
+	case "$$status $$found" in \
+	  *"known vulnerabilities in "*) echo "$$found"; exit 1 ;; \
+	  *"could not be audited"* | [1-9]*onnection*) echo "Skipped: the advisories cannot be reached from here." ;; \
+	  0*) echo "None." ;; \
+	  *) echo "$$found"; exit 1 ;; \
 	esac
 
 unit: .venv/ready ## unit tests, with the coverage of what runs in Lambda

@@ -24,7 +24,8 @@ def letters(stack: Stack) -> Iterator[dict[str, Any]]:
 
 def reason(letter: dict[str, Any]) -> str:
     """Return why a message is here."""
-    attribute = letter.get("MessageAttributes", {}).get("Reason")
+    attributes = letter.get("MessageAttributes", {})
+    attribute = attributes.get("Reason") or attributes.get("ERROR_CODE")
     return attribute["StringValue"] if attribute else "received too often: it ends the function each time"
 
 

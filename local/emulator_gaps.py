@@ -53,7 +53,13 @@ def allow_origins(apis: Any, resources: list[dict[str, Any]], origins: str) -> N
             CorsConfiguration={
                 "AllowOrigins": origins.split(","),
                 "AllowMethods": ["POST"],
-                "AllowHeaders": ["authorization", "content-type", "x-amz-date", "x-amz-security-token"],
+                "AllowHeaders": [
+                    "authorization",
+                    "content-type",
+                    "x-amz-content-sha256",
+                    "x-amz-date",
+                    "x-amz-security-token",
+                ],
                 "ExposeHeaders": ["retry-after"],
                 "MaxAge": 600,
             },

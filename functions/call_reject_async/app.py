@@ -8,13 +8,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 import http_api
-import sqs
+from zim.aws import client
 from zim.outcome import ACCEPTED, QUEUE_UNAVAILABLE, Failed, Outcome, Spent
 from zim.request import CallRejectRequest
 from zim.telemetry import logger, metrics, report
 
 QUEUE_URL = os.environ["QUEUE_URL"]
-queue = sqs.client()
+queue = client("sqs")
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
@@ -35,7 +35,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _queued(request: CallRejectRequest) -> str:
     try:
         # As ASCII: a message may not hold every character that ExtendedData may.
-        return queue.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps(request.members()))["MessageId"]
+        message_id: str = queue.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps(request.members()))["MessageId"]
     except (BotoCoreError, ClientError) as error:
-        detail = "The request could not be put on the queue; the call is not rejected."
+        detail = "The request may not be on the queue; asking again is harmless."
         raise Failed(QUEUE_UNAVAILABLE, detail, f"the queue refused the message: {error}") from None
+    return message_id

@@ -11,9 +11,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
-import sqs
+from zim.aws import client
 from zim.call_reject import CallReject
 from zim.outcome import TOO_OLD, Failed, Outcome, Queued, Spent
 from zim.request import RINGING_SECONDS, CallRejectRequest, decoded, from_members
@@ -29,7 +28,7 @@ TRIES = 10
 
 call_reject = CallReject.from_settings(Settings.from_environment(os.environ))
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-queue = sqs.client()
+queue = client("sqs")
 
 
 class StaysOnTheQueueError(Exception):
@@ -44,11 +43,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _handled(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    outcome = _outcome(record, lambda_context.get_remaining_time_in_millis() / 1000)
     try:
-        _settle(record, outcome)
-    except (BotoCoreError, ClientError) as error:
-        logger.error("the message stays on the queue until its visibility timeout ends: %s", error)
+        _settle(record, _outcome(record, lambda_context.get_remaining_time_in_millis() / 1000))
+    except StaysOnTheQueueError:
+        raise
+    except Exception:
+        # The processor takes it as a failed message and says nothing.
+        logger.exception("the message stays on the queue until its visibility timeout ends")
         raise
 
 

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
-from zim.credentials import secrets_manager
+from zim.aws import client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,9 +53,9 @@ def zim(running_simulator: SimulatorClient) -> SimulatorClient:
 def aws(zim: SimulatorClient) -> Iterator[Any]:
     """Moto in AWS's place, with the secret `zim` that the simulator accepts; gives the Secrets Manager client."""
     with mock_aws(config={"core": {"passthrough": {"urls": [f"{zim.url}/.*"]}}}):
-        client = secrets_manager()
-        client.create_secret(Name="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
-        yield client
+        secrets = client("secretsmanager")
+        secrets.create_secret(Name="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
+        yield secrets
 
 
 @dataclass

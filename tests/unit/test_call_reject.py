@@ -89,6 +89,16 @@ def test_a_wrong_secret_that_was_not_rotated_is_not_tried_again(zim: SimulatorCl
     assert outcome.spent.attempts == 1
 
 
+def test_with_little_time_left_the_secret_is_not_read_anew(
+    zim: SimulatorClient, call_reject: CallReject, aws: Any
+) -> None:
+    assert call_reject(request(zim), REMAINING).kind is REJECTED
+    rotated = zim.rotate()
+    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
+    outcome = call_reject(request(zim), remaining=5.0)
+    assert (outcome.kind, outcome.spent.attempts) == (ZIM_REFUSES_US, 1)
+
+
 def test_a_connection_that_died_is_tried_once_more_and_no_more(zim: SimulatorClient, call_reject: CallReject) -> None:
     zim.fault("cut_before", times=1)
     outcome = call_reject(request(zim), REMAINING)

@@ -11,7 +11,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from zim.credentials import MAX_AGE, Credentials, CredentialsStore, secrets_manager
+from zim import aws
+from zim.credentials import MAX_AGE, Credentials, CredentialsStore
 from zim.outcome import SECRET_UNREADABLE, Failed
 
 SECRET = "a-made-up-secret-of-32-characters"[:32]
@@ -21,7 +22,7 @@ GOOD = {"AppId": 1234567890, "ServerSecret": SECRET}
 @pytest.fixture
 def client() -> Iterator[SecretsManagerClient]:
     with mock_aws():
-        yield secrets_manager()
+        yield aws.client("secretsmanager")
 
 
 def created(client: SecretsManagerClient, secret: object = None) -> CredentialsStore:
@@ -118,8 +119,8 @@ def test_a_secret_that_is_missing_is_told_and_found_as_soon_as_it_is_there(clien
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "DecryptionFailure", "ThrottlingException"])
 def test_a_refusal_of_secrets_managers_is_told_by_its_name(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zim.credentials.Config", lambda **_: Config(retries={"total_max_attempts": 1}))  # no backoff
-    client = secrets_manager()
+    monkeypatch.setattr("zim.aws.Config", lambda **_: Config(retries={"total_max_attempts": 1}))  # no backoff
+    client = aws.client("secretsmanager")
     with Stubber(client) as stub:
         stub.add_client_error("get_secret_value", code, "Not now.")
         stub.add_response("get_secret_value", {"SecretString": json.dumps(GOOD)})

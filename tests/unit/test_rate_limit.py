@@ -95,3 +95,10 @@ def test_a_sleep_that_ends_early_is_slept_again() -> None:
     with window.call(FOR_EVER):
         assert clock.now == pytest.approx(1001.25)
     assert len(clock.slept) > 1
+
+
+def test_after_the_deadline_no_call_starts_even_if_the_window_has_room() -> None:
+    clock = Clock()
+    with pytest.raises(WindowFullError) as full, Window(1, 1, clock, clock.sleep).call(clock.now - 1):
+        pytest.fail("the call was let through")
+    assert full.value.retry_after == 0

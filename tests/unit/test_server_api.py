@@ -1,10 +1,13 @@
 """Signing, sending and reading: `zim.server_api`, against the simulator on a real socket."""
 
+import contextlib
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-import requests
 
 from local.processes import free_port
 from local.zim_simulator.running import SimulatorClient
@@ -64,9 +67,9 @@ def test_every_request_has_a_nonce_of_its_own_and_all_share_one_connection(zim: 
 
 def test_the_certificate_of_the_server_is_verified(zim: SimulatorClient) -> None:
     assert zim.https_url
-    trusting = requests.Session()
-    trusting.verify = str(zim.ca_file)
-    assert ServerApi(zim.https_url, trusting).call_reject(REQUEST, CREDENTIALS, in_seconds(10)).code == 660500002
+    assert (
+        ServerApi(zim.https_url, str(zim.ca_file)).call_reject(REQUEST, CREDENTIALS, in_seconds(10)).code == 660500002
+    )
     zim.clear_requests()
     failed = failure(ServerApi(zim.https_url))
     assert (failed.kind, failed.cause) == (ZIM_UNREACHABLE, "SSLError while connecting")
@@ -75,9 +78,7 @@ def test_the_certificate_of_the_server_is_verified(zim: SimulatorClient) -> None
 
 def test_a_certificate_for_another_host_is_refused(zim: SimulatorClient) -> None:
     assert zim.https_url
-    trusting = requests.Session()
-    trusting.verify = str(zim.ca_file)
-    elsewhere = ServerApi(zim.https_url.replace("127.0.0.1", "127.0.0.2"), trusting)
+    elsewhere = ServerApi(zim.https_url.replace("127.0.0.1", "127.0.0.2"), str(zim.ca_file))
     assert failure(elsewhere).kind is ZIM_UNREACHABLE
     assert zim.requests() == []
 
@@ -149,3 +150,57 @@ def test_no_failure_carries_the_url_with_its_signature(
     assert failed.__cause__ is None
     assert failed.__suppress_context__
     assert "Signature" not in f"{failed} {failed.detail} {failed.cause}"
+
+
+@contextmanager
+def answering(sent: bytes, drip: float = 0.0) -> Iterator[str]:
+    """Answer one request with these bytes, at once or one each so many seconds, and close; gives the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    for part in [sent] if not drip else (sent[i : i + 1] for i in range(len(sent))):
+                        connection.sendall(part)
+                        time.sleep(drip)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    thread.join(10)
+
+
+GOOD = b'{"Code": 0, "Message": "success", "RequestId": "1"}'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(GOOD),
+        b"HTTP/1.0 200 OK\r\n\r\n",
+    ],
+)
+def test_an_answer_is_read_though_the_server_closes_the_connection(head: bytes) -> None:
+    with answering(head + GOOD) as url:
+        assert ServerApi(url).call_reject(REQUEST, CREDENTIALS, in_seconds(10)).code == 0
+
+
+def test_an_answer_that_drips_until_the_connection_closes_is_given_up_too() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + GOOD, drip=0.05) as url:
+        assert failure(ServerApi(url), seconds=1).kind is ZIM_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + b"x",
+    ],
+)
+def test_an_answer_of_no_use_is_no_more_than_that(sent: bytes) -> None:
+    with answering(sent) as url:
+        assert failure(ServerApi(url)).kind is UNEXPECTED_ANSWER

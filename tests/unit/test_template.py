@@ -124,7 +124,10 @@ OUR_RULE = (
     "events.amazonaws.com",
     {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}},
 )
-OUR_TOPICS = ("sns.amazonaws.com", {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}})
+OUR_TOPICS = (
+    "sns.amazonaws.com",
+    {"ArnLike": {"aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:${AWS::AccountId}:*"}}},
+)
 
 
 def test_the_queues_take_messages_from_our_rule_and_topics_of_the_account_and_from_nobody_else() -> None:
@@ -180,3 +183,9 @@ def test_every_log_group_forgets_after_the_days_that_were_chosen() -> None:
     groups = of_type("AWS::Logs::LogGroup")
     assert len(groups) == 4
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_the_stage_waits_for_the_routes_that_its_settings_name() -> None:
+    named = of_type("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["RouteSettings"]
+    waits_for = RESOURCES["HttpApiStage"]["DependsOn"]
+    assert named.keys() == {RESOURCES[waits_for]["Properties"]["RouteKey"]}

@@ -4,7 +4,8 @@ import math
 import time
 from typing import Self
 
-from zim.credentials import Credentials, CredentialsStore, secrets_manager
+from zim.aws import client
+from zim.credentials import Credentials, CredentialsStore
 from zim.outcome import RATE_LIMITED, Answer, Failed, Outcome, Spent
 from zim.rate_limit import Window, WindowFullError
 from zim.request import CallRejectRequest
@@ -19,6 +20,10 @@ SHORTEST_CALL_SECONDS = 1.0
 """A call is not begun with less time than this left for ZIM's answer."""
 
 
+RENEWAL_SECONDS = 8.0
+"""The secret is not read anew with less time than this left: the reading alone may take 7 s."""
+
+
 class CallReject:
     """What an execution environment keeps from one request to the next: credentials, window, connection."""
 
@@ -31,7 +36,7 @@ class CallReject:
     def from_settings(cls, settings: Settings) -> Self:
         """Make one for a function with these settings; nothing is read or sent yet."""
         return cls(
-            CredentialsStore(settings.secret_id, secrets_manager()),
+            CredentialsStore(settings.secret_id, client("secretsmanager")),
             Window(settings.calls_per_second, settings.reserved_concurrency),
             ServerApi(settings.api_base_url),
         )
@@ -51,9 +56,10 @@ class CallReject:
         """Get an answer; if the signature is wrong and the secret was rotated meanwhile, one by the new secret."""
         credentials = self._credentials.get()
         answer = self._try_twice(request, credentials, deadline, spent)
-        if answer.code == SIGNATURE_WRONG and (renewed := self._credentials.get(anew=True)) != credentials:
-            answer = self._try_twice(request, renewed, deadline, spent)
-        return answer
+        if answer.code != SIGNATURE_WRONG or deadline - time.monotonic() < RENEWAL_SECONDS:
+            return answer
+        renewed = self._credentials.get(anew=True)
+        return answer if renewed == credentials else self._try_twice(request, renewed, deadline, spent)
 
     def _try_twice(self, request: CallRejectRequest, credentials: Credentials, deadline: float, spent: Spent) -> Answer:
         """Try again after a connection that died: if the call was rejected already, ZIM answers that it has ended."""
@@ -73,6 +79,6 @@ class CallReject:
                 finally:
                     spent.zim_time += time.monotonic() - started
         except WindowFullError as full:
-            detail = "As many calls as the rate limit allows are under way; none was made for this request."
-            cause = f"the window is full for {full.retry_after:.1f} s, longer than the invocation may last"
+            detail = "The rate limit leaves no room for a call within the time that an answer may take."
+            cause = f"no call may start in the invocation's time; the window has room in {full.retry_after:.1f} s"
             raise Failed(RATE_LIMITED, detail, cause, retry_after=math.ceil(full.retry_after)) from None

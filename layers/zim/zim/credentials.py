@@ -1,15 +1,12 @@
 """AppId and ServerSecret from Secrets Manager: cached, and read anew on demand."""
 
 import json
-import logging
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.config import Config
 
 from zim.outcome import SECRET_UNREADABLE, Failed
 
@@ -21,9 +18,6 @@ MAX_AGE = 300
 
 _APP_IDS = range(1, 2**32)
 
-# botocore writes whole answers at DEBUG, the secret among them, and a log level of Lambda's sets the root logger.
-logging.getLogger("botocore").setLevel(logging.WARNING)
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -31,14 +25,6 @@ class Credentials:
 
     app_id: int
     server_secret: str = field(repr=False)
-
-
-def secrets_manager() -> "SecretsManagerClient":
-    """Return a client that gives up early enough, in 7 s at worst, for the caller to be told."""
-    retries: Any = {"mode": "standard", "total_max_attempts": 2}
-    config = Config(connect_timeout=1, read_timeout=2, retries=retries)
-    client: SecretsManagerClient = boto3.client("secretsmanager", config=config)
-    return client
 
 
 class CredentialsStore:

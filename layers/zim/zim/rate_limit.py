@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 
 class WindowFullError(Exception):
-    """No call may start before the deadline; `retry_after` seconds from now one may."""
+    """No call may start before the deadline; `retry_after` seconds from now the window has room for one."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"the window is full for another {retry_after:.3f} s")
@@ -52,8 +52,8 @@ class Window:
         """
         asked = self._clock()
         free = self._answered[0] + self._seconds if len(self._answered) == self._answered.maxlen else asked
-        if free > max(deadline, asked):
-            raise WindowFullError(free - asked)
+        if max(free, asked) > deadline:
+            raise WindowFullError(max(free - asked, 0.0))
         while (now := self._clock()) < free:
             self._sleep(free - now)
         try:

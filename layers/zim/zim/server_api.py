@@ -5,7 +5,6 @@ Facts: ZEGOCLOUD's documentation, In-app Chat, Server APIs, "Accessing Server AP
 
 import hashlib
 import json
-import logging
 import secrets
 import time
 from urllib.parse import quote, urlencode
@@ -23,17 +22,16 @@ READ_SECONDS = 5.0
 ANSWER_BYTES = 64 * 1024
 """More than this is no answer of ZIM's, whose three members take some hundred bytes."""
 
-_UNREACHABLE = "ZIM could not be reached; the call was not rejected."
-
-# urllib3 writes whole URLs at DEBUG, signature and ExtendedData among them, and a log level of Lambda's sets the root.
-logging.getLogger("urllib3").setLevel(logging.WARNING)
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "keep-alive"}
+"""No compression: an answer's size is then known before it is unpacked."""
 
 
 class ConnectionDiedError(Failed):
     """The connection was there, and ended before a byte of an answer: worth another try on a new one."""
 
     def __init__(self) -> None:
-        super().__init__(ZIM_UNREACHABLE, _UNREACHABLE, "the connection died before an answer")
+        detail = "The connection to ZIM was cut; the call may be rejected all the same."
+        super().__init__(ZIM_UNREACHABLE, detail, "the connection died before an answer")
 
 
 def signature(credentials: Credentials, nonce: str, timestamp: int) -> str:
@@ -45,14 +43,11 @@ def signature(credentials: Credentials, nonce: str, timestamp: int) -> str:
 class ServerApi:
     """One connection to ZIM, kept for the environment's life."""
 
-    def __init__(self, base_url: str, session: requests.Session | None = None) -> None:
+    def __init__(self, base_url: str, verify: bool | str = True) -> None:  # noqa: FBT001, FBT002 - as requests calls it
         self._base_url = base_url
-        self._session = session or requests.Session()
-        # The environment has no say: a proxy or a .netrc would see the signature.
-        self._session.trust_env = False
-        self._session.mount(f"{base_url}/", HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
-        # No compression: an answer's size is then known before it is unpacked.
-        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+        self._verify = verify
+        # The adapter and no session: nothing of the environment (proxies, .netrc), no cookies, no redirects.
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def call_reject(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> Answer:
         """Send one CallReject, and return ZIM's answer, whatever its code.
@@ -71,10 +66,10 @@ class ServerApi:
         if left <= 0:
             raise _timeout("no time was left to send the request")
         try:
-            with self._session.get(
-                self._url(request, credentials),
+            with self._adapter.send(
+                requests.Request("GET", self._url(request, credentials), HEADERS).prepare(),
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
-                allow_redirects=False,
+                verify=self._verify,
                 stream=True,
             ) as response:
                 return _answer(
@@ -86,7 +81,8 @@ class ServerApi:
         except requests.ConnectionError as error:
             if error.args and isinstance(error.args[0], ProtocolError):
                 raise ConnectionDiedError from None
-            raise Failed(ZIM_UNREACHABLE, _UNREACHABLE, f"{type(error).__name__} while connecting") from None
+            detail = "ZIM could not be reached; the call was not rejected."
+            raise Failed(ZIM_UNREACHABLE, detail, f"{type(error).__name__} while connecting") from None
         except (requests.RequestException, HTTPError) as error:
             raise _unexpected(f"{type(error).__name__} while reading") from None
 
@@ -120,7 +116,8 @@ def _part(response: requests.Response, left: float) -> bytes:
     if connection is not None:  # as long as there is more to come
         if left <= 0:
             raise _timeout("the answer was not complete in time")
-        connection.sock.settimeout(left)
+        if connection.sock is not None:  # it is not the connection's any more once the server said that it will close
+            connection.sock.settimeout(left)
     part: bytes = response.raw.read1(ANSWER_BYTES)
     return part
 

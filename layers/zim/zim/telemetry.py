@@ -1,15 +1,25 @@
 """What operators see of a request: one structured log line, and its metrics (Powertools Logger and Metrics)."""
 
+import functools
+import json
+import logging
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from zim.outcome import Outcome
 from zim.request import CallRejectRequest
 
-logger = Logger(location=None)
+# Escaped as ASCII: nothing in a CallId or in an answer of ZIM's can break a line, or the writing of it.
+logger = Logger(location=None, json_serializer=functools.partial(json.dumps, default=str))
 metrics = Metrics()
 
 _FAULT = 500
+
+# At DEBUG they write whole answers and URLs, with the secret, signatures and ExtendedData; and a log level that is set
+# for Lambda holds for every library.
+for _library in ("botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def report(outcome: Outcome, trigger: str, request: CallRejectRequest | None) -> None:
