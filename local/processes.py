@@ -35,6 +35,16 @@ def require_free(port: int, setting: str) -> None:
             raise LocalError(f"Port {port} is in use: end what listens there, or set {setting} to another.") from None
 
 
+def until(condition: Callable[[], bool], seconds: float, otherwise: str) -> float:
+    """Wait for a condition, and return how many seconds that took; raise `LocalError` if it takes too many."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise LocalError(f"{otherwise} within {seconds:.0f} s.")
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
 @contextlib.contextmanager
 def process(
     command: Sequence[str | Path],
@@ -58,13 +68,9 @@ def process(
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + seconds
-        while not ready():
-            if started.poll() is not None:
-                raise LocalError(f"{name} ended with status {started.returncode}: {_last_line(log)}")
-            if time.monotonic() > deadline:
-                raise LocalError(f"{name} was not ready within {seconds:.0f} s: {_last_line(log)}")
-            time.sleep(0.05)
+        until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready ({log})")
+        if started.poll() is not None:
+            raise LocalError(f"{name} ended with status {started.returncode}: {_last_line(log)}")
         yield started
     finally:
         _end(started)

@@ -2,10 +2,9 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable
 
-from local.processes import LocalError
+from local.processes import LocalError, until
 from local.stack import Stack, running
 
 USER = "user0"
@@ -45,17 +44,14 @@ def main(arguments: list[str]) -> int:
         call_id = stack.simulator.ring(USER)
         request = json.dumps({"FromUserId": USER, "CallId": call_id})
         print(f"To the {arguments[0]}: {request}")
-        started = time.monotonic()
         way(stack, request)
-        while stack.simulator.call(call_id).state != "rejected":
-            if time.monotonic() > started + WAIT_SECONDS:
-                print(f"Not rejected within {WAIT_SECONDS:.0f} s; `make dead-letters` may say why.", file=sys.stderr)
-                return 1
-            time.sleep(0.05)
+        passed = until(
+            lambda: stack.simulator.call(call_id).state == "rejected", WAIT_SECONDS, "The call was not rejected"
+        )
     except LocalError as error:
         print(f"make send: {error}", file=sys.stderr)
         return 1
-    print(f"The call at ZIM: rejected, {time.monotonic() - started:.1f} s later")
+    print(f"The call at ZIM: rejected, {passed:.1f} s later")
     return 0
 
 

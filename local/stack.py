@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local import emulator_gaps
-from local.processes import HOST, LocalError, process, require_free, run
+from local.processes import HOST, LocalError, process, require_free, run, until
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
@@ -237,18 +237,18 @@ def _emulator(port: int, url: str, environment: dict[str, str], folder: Path) ->
 def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
     """Return everything in all log groups, as soon as what is looked for is among it."""
     logs = stack.client("logs")
-    deadline = time.monotonic() + LOG_SECONDS
-    while True:
-        lines = [
+    lines: list[str] = []
+
+    def is_there() -> bool:
+        lines[:] = [
             event["message"]
             for group in logs.describe_log_groups()["logGroups"]
             for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
         ]
-        if found(lines):
-            return lines
-        if time.monotonic() > deadline:
-            raise LocalError("What was looked for was not logged.")
-        time.sleep(0.1)
+        return found(lines)
+
+    until(is_there, LOG_SECONDS, "What was looked for was not logged")
+    return lines
 
 
 def _answers(url: str) -> bool:

@@ -17,7 +17,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.issuer import AUDIENCE, KEY_ID, Issuer, issuer
-from local.processes import free_port
+from local.processes import free_port, until
 from local.stack import Stack, deployed, logged
 from local.zim_simulator.faults import Kind
 from local.zim_simulator.zim import SERVER_SECRET
@@ -61,10 +61,7 @@ def url(guarded: Guarded, request: pytest.FixtureRequest) -> str:
 
 
 def eventually_rejected(stack: Stack, call_id: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while stack.simulator.call(call_id).state != "rejected":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: stack.simulator.call(call_id).state == "rejected", WAIT_SECONDS, "The call was not rejected")
 
 
 @pytest.mark.parametrize("named", [False, True])

@@ -1,23 +1,20 @@
 """The deployed queue: every way in, and what becomes of a message, with the simulator's record as the witness."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from local.dead_letters import letters, reason, redrive
+from local.processes import until
 from local.stack import REGION, Stack
 
 WAIT_SECONDS = 60.0
 
 
-def eventually(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.1)
+def eventually(condition: Callable[[], bool]) -> None:
+    until(condition, WAIT_SECONDS, "It did not come to pass")
 
 
 def body(call_id: str, **members: Any) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.dead_letters import letters
+from local.processes import until
 from local.stack import Stack
 from local.zim_simulator.state import Record
 
@@ -56,15 +57,6 @@ def send(stack: Stack, messages: list[str]) -> None:
 
 def ringing(stack: Stack, count: int) -> list[str]:
     return [stack.simulator.ring("user0", timeout=600) for _ in range(count)]
-
-
-def until(done: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait for a condition, at most so many seconds, and return how long it took."""
-    started = time.monotonic()
-    while not done():
-        assert time.monotonic() - started < seconds, what
-        time.sleep(0.2)
-    return time.monotonic() - started
 
 
 def all_rejected(stack: Stack, calls: list[str]) -> Callable[[], bool]:
