@@ -88,17 +88,17 @@ $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc'
 
 setup: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready ## the virtual environments
 
-.venv/ready: REQUIREMENTS = requirements/dev.txt
-.venv-%/ready: REQUIREMENTS = requirements/$*.txt
 .venv/ready: requirements/dev.txt
-.venv-%/ready: requirements/%.txt
+.venv-sam/ready: requirements/sam.txt
+.venv-ministack/ready: requirements/ministack.txt
+.venv-lambda/ready: requirements/lambda.txt
 
 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready:
 	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
 	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
-	@echo "Installing $(@D) from $(REQUIREMENTS) ..."
+	@echo "Installing $(@D) from $< ..."
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 lock: .venv/ready ## pin the newest versions that the .in files admit
