@@ -82,11 +82,12 @@ bench-share: .venv/ready ## how to share a limit among environments, simulated
 build: $(BUILT) ## sam build, if anything changed
 
 $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/ready .venv-sam/ready
-	@echo "Building the layer and the functions (sam build, about 10 s) ..."
-	@$(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }
-	@rm .aws-sam.log
+	@echo "Building the layer and the functions with sam build ..."; started=$$(date +%s); \
+	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
+	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
 
-setup: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready ## the virtual environments
+setup: ## the virtual environments, each with its own pinned requirements
+	@$(MAKE) --no-print-directory -j4 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
 
 .venv/ready: requirements/dev.txt
 .venv-sam/ready: requirements/sam.txt
@@ -96,10 +97,10 @@ setup: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready ## t
 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready:
 	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
 	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
-	@echo "Installing $(@D) from $< ..."
-	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	@echo "Installing $(@D) from $< ..."; started=$$(date +%s); \
+	  rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  touch $@ && echo "Installed $(@D) in $$(($$(date +%s) - started)) s"
 
 lock: .venv/ready ## pin the newest versions that the .in files admit
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.13 \
