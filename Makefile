@@ -87,6 +87,8 @@ $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc'
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
 
 setup: ## the virtual environments, each with its own pinned requirements
+	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
+	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
 	@$(MAKE) --no-print-directory -j4 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
 
 .venv/ready: requirements/dev.txt
@@ -95,8 +97,6 @@ setup: ## the virtual environments, each with its own pinned requirements
 .venv-lambda/ready: requirements/lambda.txt
 
 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready:
-	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
-	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
 	@echo "Installing $(@D) from $< ..."; started=$$(date +%s); \
 	  rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
