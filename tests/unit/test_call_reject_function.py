@@ -1,7 +1,9 @@
 """The handler of CallRejectFunction: what it makes of its two triggers, and what operators see of it."""
 
 import base64
+import io
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,19 @@ def test_each_request_is_one_log_line_and_one_count(
     assert metrics["Rejected"] == [1.0]
     assert metrics["ZimTime"][0] > 0
     assert metrics["WindowWait"] == [0.0]
+
+
+def test_no_call_id_breaks_the_line_it_is_logged_in(zim: SimulatorClient, handler: Handler) -> None:
+    written = io.StringIO()
+    output = logging.StreamHandler(written)
+    output.setFormatter(telemetry.logger.registered_formatter)
+    logged = logging.getLogger(telemetry.logger.service)
+    logged.addHandler(output)
+    call_id = 'call\r\n{"level":"x"}\u2028\u0085'
+    handler(http_event(json.dumps({"FromUserId": "user0", "CallId": call_id})))
+    logged.removeHandler(output)
+    (line,) = written.getvalue().splitlines()
+    assert json.loads(line)["call_id"] == call_id
 
 
 def test_our_own_faults_are_logged_as_errors_and_a_request_that_never_reached_zim_has_no_times(

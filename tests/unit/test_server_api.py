@@ -48,6 +48,13 @@ def test_what_is_sent_arrives_as_it_was_given(zim: SimulatorClient) -> None:
     assert record.parameters["SignatureVersion"] == "2.0"
 
 
+def test_line_ends_in_a_call_id_stay_in_it(zim: SimulatorClient) -> None:
+    call_id = zim.ring("user0", call_id="call\r\nHost: evil\r\n\r\nGET /")
+    assert ServerApi(zim.url).call_reject(CallRejectRequest("user0", call_id), CREDENTIALS, in_seconds(10)).code == 0
+    (record,) = zim.requests()
+    assert record.parameters["CallId"] == call_id
+
+
 def test_extended_data_that_was_left_out_is_not_sent(zim: SimulatorClient) -> None:
     ServerApi(zim.url).call_reject(REQUEST, CREDENTIALS, in_seconds(10))
     assert "ExtendedData" not in zim.requests()[0].parameters

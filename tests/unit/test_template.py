@@ -1,10 +1,13 @@
 """What `template.yaml` and `samconfig.toml` say, held against the code and the design."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
 
 from zim.request import RINGING_SECONDS
 from zim.settings import ZIM_API_BASE_URL
@@ -31,6 +34,19 @@ TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Load
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 
+def expanded() -> dict[str, dict[str, Any]]:
+    """Return the resources that AWS makes of the template; SAM's transform may add roles and permissions of its own."""
+    packaged = copy.deepcopy(TEMPLATE)
+    for resource in packaged["Resources"].values():
+        for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            resource["Properties"][uri] = "s3://bucket/key"
+    resources: dict[str, dict[str, Any]] = transform(packaged, {}, ManagedPolicyLoader(None))["Resources"]
+    return resources
+
+
+EXPANDED = expanded()
+
+
 def test_the_parameter_admits_the_same_hosts_as_the_function() -> None:
     assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == ZIM_API_BASE_URL
 
@@ -41,9 +57,9 @@ def test_every_parameter_but_the_secret_has_a_default_and_all_have_a_sentence() 
     assert all(parameter["Description"].endswith(".") for parameter in parameters.values())
 
 
-def of_type(name: str) -> dict[str, dict[str, Any]]:
+def of_type(name: str, among: dict[str, dict[str, Any]] = RESOURCES) -> dict[str, dict[str, Any]]:
     """Return the properties of all resources of a type, by logical id."""
-    return {key: value["Properties"] for key, value in RESOURCES.items() if value["Type"] == name}
+    return {key: value["Properties"] for key, value in among.items() if value["Type"] == name}
 
 
 def test_no_route_is_open() -> None:
@@ -99,14 +115,32 @@ MAY = {
 
 
 def test_each_role_may_do_exactly_what_its_function_does() -> None:
-    roles = of_type("AWS::IAM::Role")
+    roles = of_type("AWS::IAM::Role", EXPANDED)
     assert roles.keys() == MAY.keys()
     for name, role in roles.items():
         (policy,) = role["Policies"]
         assert "ManagedPolicyArns" not in role
         assert policy["PolicyDocument"]["Statement"] == MAY[name]
-    functions = of_type("AWS::Serverless::Function").values()
+        (trusts,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trusts["Principal"] == {"Service": "lambda.amazonaws.com"}
+    functions = of_type("AWS::Lambda::Function", EXPANDED).values()
     assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in MAY}
+
+
+def test_nobody_but_the_gateway_on_its_route_may_invoke_a_function() -> None:
+    permissions = of_type("AWS::Lambda::Permission", EXPANDED)
+    assert permissions.keys() == {"CallRejectPermission", "CallRejectAsyncPermission"}
+    for permission in permissions.values():
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert "${HttpApi}/*/POST/call-reject" in permission["SourceArn"]["Fn::Sub"]
+    assert not of_type("AWS::IAM::Policy", EXPANDED)
+    assert not of_type("AWS::IAM::ManagedPolicy", EXPANDED)
+
+
+def test_the_function_that_only_queues_knows_no_secret_and_takes_any_burst() -> None:
+    function = of_type("AWS::Serverless::Function")["CallRejectAsyncFunction"]
+    assert "ReservedConcurrentExecutions" not in function
+    assert not [name for name in function["Environment"]["Variables"] if name.startswith("ZIM_")]
 
 
 def admitted(policy: str, queue: str) -> list[tuple[str, dict[str, Any]]]:
