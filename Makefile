@@ -103,10 +103,10 @@ setup: ## the virtual environments, each with its own pinned requirements
 	  touch $@ && echo "Installed $(@D) in $$(($$(date +%s) - started)) s"
 
 lock: .venv/ready ## pin the newest versions that the .in files admit
-	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.13 \
+	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	  layers/zim/requirements.in -o layers/zim/requirements.txt
 	for name in dev sam ministack lambda; do \
-	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.13 \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## everything that was built or installed
