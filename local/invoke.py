@@ -27,9 +27,8 @@ def main(arguments: list[str]) -> int:
         print(f"make invoke: {error}", file=sys.stderr)
         return 1
     for request in requests_in(json.loads(event_file.read_text())):
-        with contextlib.suppress(
-            ValueError
-        ):  # it rings already, or has rung: rejecting it again shows the answer to that
+        # A call that rings already, or has rung, is refused: rejecting it again shows the answer to that.
+        with contextlib.suppress(ValueError):
             stack.simulator.ring(request["FromUserId"], call_id=request["CallId"])
     command: list[str | Path] = [
         SAM,

@@ -68,7 +68,7 @@ def process(
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready ({log})")
+        until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready")
         if started.poll() is not None:
             raise LocalError(f"{name} ended with status {started.returncode}: {_last_line(log)}")
         yield started
@@ -90,19 +90,22 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 
-def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> str:
-    """Run a command to its end and return what it wrote on standard output; all it wrote is added to the file `log`.
+def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
+    """Run a command to its end; what it wrote is in the file `log`.
 
     Raises
     ------
     LocalError
         if it fails, with the last line that it wrote.
     """
-    done = subprocess.run(
-        command, env=dict(environment), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    with log.open("a") as output:
-        output.write(done.stdout + done.stderr)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            command,
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     if done.returncode:
-        raise LocalError(f"{Path(command[0]).name} {command[1]} failed, see {log}: {_last_line(log)}")
-    return done.stdout
+        raise LocalError(f"{Path(command[0]).name} {command[1]} failed: {_last_line(log)}")

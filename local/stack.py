@@ -28,7 +28,7 @@ STATE_FILE = ROOT / ".local" / "stack.json"
 STACK_NAME = "call-reject"
 REGION = "us-east-1"
 KEY = "test"
-"""Access key and secret key of the emulator's root user; with AUTH=true it verifies signatures and policies."""
+"""Access key and secret key of the emulator's root user, whose signatures it does not verify."""
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"

@@ -1,17 +1,8 @@
-"""The stack that SAM deployed, on free ports of this machine, for all end-to-end tests."""
-
-from collections.abc import Iterator
+"""The deployed stack, as each end-to-end test finds it."""
 
 import pytest
 
-from local.processes import free_port
-from local.stack import Stack, deployed
-
-
-@pytest.fixture(scope="session")
-def deployed_stack() -> Iterator[Stack]:
-    with deployed(free_port(), free_port()) as stack:
-        yield stack
+from local.stack import Stack
 
 
 @pytest.fixture

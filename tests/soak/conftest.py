@@ -11,12 +11,6 @@ from local.stack import Stack, deployed
 WHOLE = os.environ.get("SOAK") == "1"
 
 
-@pytest.fixture(scope="session")
-def deployed_stack() -> Iterator[Stack]:
-    with deployed(free_port(), free_port()) as stack:
-        yield stack
-
-
 @pytest.fixture
 def stack(deployed_stack: Stack) -> Stack:
     """The deployed stack, with empty queues and a simulator in which nothing has happened yet."""
