@@ -98,14 +98,10 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: P
     LocalError
         if it fails, with the last line that it wrote.
     """
-    with log.open("wb") as output:
-        done = subprocess.run(
-            command,
-            env=dict(environment),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+    done = subprocess.run(
+        command, env=dict(environment), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    # The errors last, whatever was buffered for how long: the last line is what the person is told.
+    log.write_text(done.stdout + done.stderr)
     if done.returncode:
         raise LocalError(f"{Path(command[0]).name} {command[1]} failed: {_last_line(log)}")
