@@ -21,7 +21,7 @@ from benchmarks.load import LOADS, Answer, Load
 from local.processes import LocalError, free_port
 from local.stack import Stack, deployed
 from local.zim_simulator.return_codes import Code
-from local.zim_simulator.state import Record
+from local.zim_simulator.state import Record, most_in_a_second
 
 WARM_UP_SECONDS = 5.0
 """From when every environment has made a call until the measurement begins."""
@@ -70,11 +70,6 @@ class Run:
     answers: dict[str, list[Answer]]
     started: float
     load_average_before: float
-
-
-def most_in_a_second(arrivals: Sequence[float]) -> int:
-    """Count the most arrivals, given in seconds and in order, in any half-open second [t, t + 1)."""
-    return max((bisect_left(arrivals, start + 1) - first for first, start in enumerate(arrivals)), default=0)
 
 
 def run(

@@ -19,13 +19,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.load import LOADS
-from benchmarks.rate import MILLISECONDS, most_in_a_second, run
+from benchmarks.rate import MILLISECONDS, run
 from local import emulator_gaps
 from local.processes import LocalError, free_port
 from local.processes import run as run_command
 from local.stack import SAM, STACK_NAME, Stack, aws_environment, deployed
 from local.zim_simulator.return_codes import Code
-from local.zim_simulator.state import Record
+from local.zim_simulator.state import Record, most_in_a_second
 
 LOAD = LOADS["https"]
 KILLS = 12
@@ -60,39 +60,15 @@ class Lost:
     load_average_after: float
 
 
-def environments(function_name: str) -> list[int]:
-    """Return the process ids of the function's environments, all of them descendants of this process."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # It ended meanwhile.
-    return [pid for pid in parents if _descends(pid, parents) and f"lambda-{function_name}-" in _command(pid)]
-
-
-def _descends(pid: int, parents: dict[int, int]) -> bool:
-    while pid in parents and pid != os.getpid():
-        pid = parents[pid]
-    return pid == os.getpid()
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
 def kill_some(stack: Stack) -> list[float]:
     """Kill one environment after the other, each once; return when, in seconds of the monotonic clock."""
-    name, moments = LOAD.function_name(stack), list[float]()
-    started = set(environments(name))
+    moments = list[float]()
+    started = set(stack.environments(LOAD.logical_id))
     deadline = time.monotonic() + LONGEST_SECONDS
     while len(moments) < KILLS and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
         # Not one that may still be starting: for that, the emulator ends all the others too.
-        now = set(environments(name))
+        now = set(stack.environments(LOAD.logical_id))
         if running := started & now:
             os.kill(random.choice(list(running)), signal.SIGKILL)  # noqa: S311 - no secret
             moments.append(time.monotonic())

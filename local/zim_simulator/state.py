@@ -2,7 +2,9 @@
 
 import itertools
 from asyncio import Transport
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -76,3 +78,8 @@ class Simulator:
 
 
 SIMULATOR = web.AppKey("SIMULATOR", Simulator)
+
+
+def most_in_a_second(arrivals: Sequence[float]) -> int:
+    """Count the most arrivals, given in seconds and in order, in any half-open second [t, t + 1)."""
+    return max((bisect_left(arrivals, start + 1) - first for first, start in enumerate(arrivals)), default=0)
