@@ -151,8 +151,11 @@ def test_what_can_never_work_goes_to_the_dead_letters_at_once_with_its_reason(
     assert queue.reasons() == [reason]
 
 
-def test_a_message_older_than_any_invitation_is_dropped_without_a_call(zim: SimulatorClient, queue: Queue) -> None:
+def test_a_message_older_than_any_invitation_is_dropped_and_counted_without_a_call(
+    zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert queue.handled(request(zim), age=601) == [True]
+    assert '"TooOld":[1.0]' in capsys.readouterr().out
     assert zim.requests() == []
     assert queue.reasons() == []
     assert queue.handled(request(zim), age=590) == [True]
