@@ -1,11 +1,10 @@
 """AppId and ServerSecret: `zim.credentials`, against moto's Secrets Manager."""
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 import pytest
-from aws_lambda_powertools.utilities.parameters import base
 from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -58,19 +57,10 @@ def test_within_five_minutes_the_secret_is_not_read_again(
     store = created(client)
     store.get()
     client.put_secret_value(SecretId="zim", SecretString=json.dumps({**GOOD, "AppId": 2}))
-    start = datetime.now()  # noqa: DTZ005 - Powertools' cache counts in local time
-
-    class Later(datetime):
-        passed = timedelta(0)
-
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return start + cls.passed
-
-    monkeypatch.setattr(base, "datetime", Later)
-    Later.passed = timedelta(seconds=MAX_AGE - 1)
+    start = time.time()
+    monkeypatch.setattr(time, "time", lambda: start + MAX_AGE - 1)
     assert store.get().app_id == 1234567890
-    Later.passed = timedelta(seconds=MAX_AGE + 1)
+    monkeypatch.setattr(time, "time", lambda: start + MAX_AGE + 1)
     assert store.get().app_id == 2
 
 

@@ -2,11 +2,11 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from zim.outcome import SECRET_UNREADABLE, Failed
 
@@ -32,8 +32,9 @@ class CredentialsStore:
 
     def __init__(self, secret_id: str, client: "SecretsManagerClient") -> None:
         self._secret_id = secret_id
-        self._secrets = SecretsProvider(boto3_client=client)
-        self._cached_is_good = False
+        self._client = client
+        self._cached: Credentials | None = None
+        self._read_at = 0.0
 
     def get(self, *, anew: bool = False) -> Credentials:
         """Return the credentials, read within the last `MAX_AGE` seconds, or just now if `anew`.
@@ -43,17 +44,22 @@ class CredentialsStore:
         Failed
             with SECRET_UNREADABLE; the next call reads the secret again.
         """
+        now = time.time()
+        if self._cached is None or anew or now - self._read_at >= MAX_AGE:
+            self._cached = None
+            self._cached = _parsed(self._read())
+            self._read_at = now
+        return self._cached
+
+    def _read(self) -> str | bytes:
         try:
-            secret = self._secrets.get(self._secret_id, max_age=MAX_AGE, force_fetch=anew or not self._cached_is_good)
-        except GetParameterError as error:
+            secret = self._client.get_secret_value(SecretId=self._secret_id)
+        except (BotoCoreError, ClientError) as error:
             raise _unreadable(f"the secret cannot be read: {error}") from None
-        self._cached_is_good = False
-        credentials = _parsed(secret)
-        self._cached_is_good = True
-        return credentials
+        return secret["SecretString"] if "SecretString" in secret else secret["SecretBinary"]
 
 
-def _parsed(secret: Any) -> Credentials:
+def _parsed(secret: str | bytes) -> Credentials:
     try:
         members = json.loads(secret)
     except (ValueError, RecursionError):
