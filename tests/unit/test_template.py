@@ -196,6 +196,17 @@ def test_the_stage_waits_for_the_routes_that_its_settings_name() -> None:
 
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def test_two_stacks_in_an_account_do_not_count_together() -> None:
+    """A function's metrics have the name of its log group, which no other stack has."""
+    for function in FUNCTIONS.values():
+        group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
+        service = resolved(function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"])
+        assert resolved(group) == f"/aws/lambda/{service}"
+        assert service.startswith("stack-")
+
+
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 
