@@ -35,8 +35,9 @@ def reserve_concurrency(functions: Any, resources: list[dict[str, Any]]) -> dict
 def limit_event_sources(functions: Any, reserved: dict[str, int]) -> None:
     """`MaximumConcurrency` of an event source arrives as text, which stops its poller: set it as a number."""
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        function, _alias = mapping["FunctionArn"].rsplit(":", 1)
         functions.update_event_source_mapping(
-            UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": reserved[mapping["FunctionArn"]]}
+            UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": reserved[function]}
         )
 
 

@@ -39,6 +39,8 @@ def main(arguments: list[str]) -> int:
         STACK_NAME,
         "--event-file",
         event_file,
+        "--parameter",
+        "Qualifier=live",
     ]
     return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
 

@@ -96,13 +96,14 @@ def assert_counted(function: Function, line: dict[str, Any]) -> None:
     (metrics,) = function.lines("_aws")
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    counts = {line["outcome"]: 1, **({"ZimCalls": line["attempts"]} if line["attempts"] else {})}
     times = {"WindowWait": line["window_wait_ms"], "ZimTime": line["zim_ms"]} if line["attempts"] else {}
     assert directive["Namespace"] == "CallReject"
     assert directive["Dimensions"] == [["service"]]
     assert metrics["service"] == "call-reject"
-    assert units == {line["outcome"]: "Count", **dict.fromkeys(times, "Milliseconds")}
-    assert metrics[line["outcome"]] == [1.0]
-    assert {name: metrics[name] for name in times} == {name: [time] for name, time in times.items()}
+    assert units == {**dict.fromkeys(counts, "Count"), **dict.fromkeys(times, "Milliseconds")}
+    told = counts | times
+    assert {name: metrics[name] for name in told} == {name: [value] for name, value in told.items()}
 
 
 def test_the_libraries_write_nothing_at_the_templates_defaults(zim: SimulatorClient, quiet: Function) -> None:

@@ -63,7 +63,7 @@ def test_every_sample_event_is_served_by_sam_remote_invoke(stack: Stack, event: 
 
 
 def test_as_many_environments_are_reserved_as_the_window_counts_on(stack: Stack) -> None:
-    functions, name = stack.client("lambda"), stack.outputs["CallRejectFunctionName"]
+    functions, (name, _alias) = stack.client("lambda"), stack.outputs["CallRejectFunctionName"].rsplit(":", 1)
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     reserved = functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
     assert reserved == int(variables["RESERVED_CONCURRENCY"]) == 5

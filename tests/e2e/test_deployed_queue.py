@@ -140,6 +140,7 @@ def test_a_dead_letter_that_is_mended_goes_the_way_back(stack: Stack) -> None:
 def test_the_queues_function_sees_no_more_at_once_than_is_reserved_for_it(stack: Stack) -> None:
     functions = stack.client("lambda")
     (mapping,) = functions.list_event_source_mappings(EventSourceArn=stack.outputs["QueueArn"])["EventSourceMappings"]
-    reserved = functions.get_function_concurrency(FunctionName=mapping["FunctionArn"])["ReservedConcurrentExecutions"]
+    function, _alias = mapping["FunctionArn"].rsplit(":", 1)
+    reserved = functions.get_function_concurrency(FunctionName=function)["ReservedConcurrentExecutions"]
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == reserved == 5
     assert REGION in mapping["FunctionArn"]

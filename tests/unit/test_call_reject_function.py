@@ -109,6 +109,9 @@ def test_each_request_is_one_log_line_and_one_count(
     assert metrics["Rejected"] == [1.0]
     assert metrics["ZimTime"][0] > 0
     assert metrics["WindowWait"] == [0.0]
+    assert metrics["ZimCalls"] == [1.0]
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert [each["Name"] for each in directive["Metrics"] if each.get("StorageResolution") == 1] == ["ZimCalls"]
 
 
 def test_no_call_id_breaks_the_line_it_is_logged_in(zim: SimulatorClient, handler: Handler) -> None:
@@ -137,4 +140,4 @@ def test_our_own_faults_are_logged_as_errors_and_a_request_that_never_reached_zi
     refused, invalid = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert refused["ZimRefusesUs"] == [1.0]
     assert invalid["InvalidRequest"] == [1.0]
-    assert "ZimTime" not in invalid
+    assert not {"ZimCalls", "ZimTime"} & invalid.keys()

@@ -1,50 +1,24 @@
 """What `template.yaml` and `samconfig.toml` say, held against the code and the design."""
 
-import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
-from samtranslator.translator.transform import transform
 
+from tests.unit.template import (
+    EXPANDED,
+    GIVEN,
+    RESOURCES,
+    SECRETS,
+    TEMPLATE,
+    Given,
+    Resources,
+    allowed,
+    expanded,
+    of_type,
+    resolved,
+)
 from zim.request import RINGING_SECONDS
 from zim.settings import ZIM_API_BASE_URL
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as what they stand for."""
-
-
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
-RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
-
-
-def expanded() -> dict[str, dict[str, Any]]:
-    """Return the resources that AWS makes of the template; SAM's transform may add roles and permissions of its own."""
-    packaged = copy.deepcopy(TEMPLATE)
-    for resource in packaged["Resources"].values():
-        for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            resource["Properties"][uri] = "s3://bucket/key"
-    resources: dict[str, dict[str, Any]] = transform(packaged, {}, ManagedPolicyLoader(None))["Resources"]
-    return resources
-
-
-EXPANDED = expanded()
 
 
 def test_the_parameter_admits_the_same_hosts_as_the_function() -> None:
@@ -55,11 +29,6 @@ def test_every_parameter_but_the_secret_has_a_default_and_all_have_a_sentence() 
     parameters = TEMPLATE["Parameters"]
     assert [name for name, parameter in parameters.items() if "Default" not in parameter] == ["ZimSecretArn"]
     assert all(parameter["Description"].endswith(".") for parameter in parameters.values())
-
-
-def of_type(name: str, among: dict[str, dict[str, Any]] = RESOURCES) -> dict[str, dict[str, Any]]:
-    """Return the properties of all resources of a type, by logical id."""
-    return {key: value["Properties"] for key, value in among.items() if value["Type"] == name}
 
 
 def test_no_route_is_open() -> None:
@@ -132,6 +101,7 @@ def test_nobody_but_the_gateway_on_its_route_may_invoke_a_function() -> None:
     assert permissions.keys() == {"CallRejectPermission", "CallRejectAsyncPermission"}
     for permission in permissions.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert permission["FunctionName"]["Ref"].endswith("FunctionAliaslive")
         assert "${HttpApi}/*/POST/call-reject" in permission["SourceArn"]["Fn::Sub"]
     assert not of_type("AWS::IAM::Policy", EXPANDED)
     assert not of_type("AWS::IAM::ManagedPolicy", EXPANDED)
@@ -223,3 +193,140 @@ def test_the_stage_waits_for_the_routes_that_its_settings_name() -> None:
     named = of_type("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["RouteSettings"]
     waits_for = RESOURCES["HttpApiStage"]["DependsOn"]
     assert named.keys() == {RESOURCES[waits_for]["Properties"]["RouteKey"]}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def test_two_stacks_in_an_account_do_not_count_together() -> None:
+    """A function's metrics have the name of its log group, which no other stack has."""
+    for function in FUNCTIONS.values():
+        group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
+        service = resolved(function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"])
+        assert resolved(group) == f"/aws/lambda/{service}"
+        assert service.startswith("stack-")
+
+
+every_function = pytest.mark.parametrize("function", FUNCTIONS)
+
+
+def test_whoever_invokes_a_function_goes_by_its_alias() -> None:
+    aliases = {f"{function}Aliaslive" for function in FUNCTIONS}
+    invoked = [
+        *(each["IntegrationUri"] for each in of_type("AWS::ApiGatewayV2::Integration", EXPANDED).values()),
+        *(each["FunctionName"] for each in of_type("AWS::Lambda::EventSourceMapping", EXPANDED).values()),
+    ]
+    assert {each["Ref"] for each in invoked} == aliases
+    assert len(invoked) == len(aliases)
+    assert TEMPLATE["Outputs"]["CallRejectFunctionName"]["Value"] == {"Ref": "CallRejectFunction.Alias"}
+
+
+def published(function: str, resources: Resources, given: Given = GIVEN) -> tuple[str, str]:
+    """Return what CloudFormation publishes a new version by, if it changes: the version's logical id and properties."""
+    versions = of_type("AWS::Lambda::Version", resources).items()
+    (found,) = (each for each in versions if each[1]["FunctionName"] == {"Ref": function})
+    return found[0], resolved(found[1]["Description"], given)
+
+
+def configuration(function: str, resources: Resources, given: Given) -> dict[str, Any]:
+    """Return what a version keeps of the function; the reservation is the function's alone."""
+    properties: dict[str, Any] = resolved(resources[function]["Properties"], given)
+    return {name: value for name, value in properties.items() if name != "ReservedConcurrentExecutions"}
+
+
+IAM: Given = {}
+TOKENS = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
+OTHER = {
+    "ZimSecretArn": f"{SECRETS}zim-GhIjKl",
+    "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "ZimApiBaseUrl": "https://zim-api-fra.zego.im",
+    "ZimCallsPerSecondLimit": "30",
+    "JwtIssuer": "https://another.example",
+    "JwtAudience": "another",
+    "JwtUserClaim": "username",
+    "AllowedOrigins": "https://app.example",
+    "ApiCallsPerSecond": "7",
+    "ApiConcurrency": "7",
+    "QueueCallsPerSecond": "7",
+    "QueueConcurrency": "7",
+    "EventBusName": "mine",
+    "LogLevel": "DEBUG",
+    "LogRetentionDays": "1",
+    "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
+}
+CHANGES = [
+    *(
+        pytest.param(base, {**base, parameter: OTHER[parameter]}, id=f"{parameter}, {access}")
+        for access, base in (("IAM", IAM), ("tokens", TOKENS))
+        for parameter in TEMPLATE["Parameters"]
+        if allowed({**base, parameter: OTHER[parameter]})
+    ),
+    pytest.param(IAM, TOKENS, id="tokens instead of IAM"),
+    pytest.param(TOKENS, IAM, id="IAM instead of tokens"),
+    pytest.param({**TOKENS, "JwtUserClaim": "username"}, IAM, id="IAM instead of tokens with a claim"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_a_version_is_published_if_and_only_if_the_change_of_a_parameter_reaches_the_function(
+    before: Given, after: Given
+) -> None:
+    """Without one the alias would stay behind; and of a function that is as before, Lambda publishes none."""
+    was, becomes = expanded(before), expanded(after)
+    for function in FUNCTIONS:
+        changed = configuration(function, was, before) != configuration(function, becomes, after)
+        assert (published(function, was, before) != published(function, becomes, after)) is changed
+
+
+@pytest.mark.parametrize("function", ["CallRejectFunction", "CallRejectAsyncFunction"])
+def test_no_function_behind_https_goes_on_without_tokens_once_they_are_turned_on(function: str) -> None:
+    assert "JWT_USER_CLAIM" not in configuration(function, EXPANDED, IAM)["Environment"]["Variables"]
+    assert "JWT_USER_CLAIM" in configuration(function, EXPANDED, TOKENS)["Environment"]["Variables"]
+    assert published(function, EXPANDED, IAM) != published(function, EXPANDED, TOKENS)
+
+
+@pytest.mark.parametrize("given", [{"JwtIssuer": "https://issuer.example"}, {"JwtUserClaim": "username"}])
+def test_the_parameters_of_tokens_go_together(given: Given) -> None:
+    assert allowed(IAM)
+    assert allowed(TOKENS)
+    assert not allowed(given)
+
+
+@every_function
+def test_a_version_is_published_for_new_code_another_layer_and_other_properties_and_for_nothing_else(
+    function: str,
+) -> None:
+    longer = {**RESOURCES[function], "Properties": {**FUNCTIONS[function], "Timeout": 29}}
+    versions = [
+        published(function, resources)
+        for resources in (
+            EXPANDED,
+            expanded(artifacts={function: "new"}),
+            expanded(artifacts={"ZimLayer": "new"}),
+            expanded(template={**TEMPLATE, "Resources": {**RESOURCES, function: longer}}),
+        )
+    ]
+    assert len(set(versions)) == len(versions)
+    assert published(function, expanded()) == versions[0]
+
+
+@every_function
+def test_the_longest_description_of_a_version_is_not_too_long(function: str) -> None:
+    """CloudFormation's limit is 256 characters (AWS::Lambda::Version, Description)."""
+    numbers = (
+        "ApiCallsPerSecond",
+        "QueueCallsPerSecond",
+        "ZimCallsPerSecondLimit",
+        "ApiConcurrency",
+        "QueueConcurrency",
+    )
+    given = {
+        **TOKENS,
+        "ZimSecretArn": SECRETS + "s" * 128,
+        "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
+        "JwtUserClaim": "c" * 64,
+        "LogLevel": "WARNING",
+        **dict.fromkeys(numbers, "1" * 5),
+    }
+    _, description = published(function, EXPANDED, given)
+    assert len(description) <= 256

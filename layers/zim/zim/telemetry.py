@@ -5,7 +5,7 @@ import json
 import logging
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 
 from zim.outcome import Outcome
 from zim.request import CallRejectRequest
@@ -43,5 +43,7 @@ def report(outcome: Outcome, trigger: str, request: CallRejectRequest | None) ->
     )
     metrics.add_metric(name=kind.name, unit=MetricUnit.Count, value=1)
     if spent.attempts:
+        high = MetricResolution.High  # a second, as ZIM counts
+        metrics.add_metric(name="ZimCalls", unit=MetricUnit.Count, value=spent.attempts, resolution=high)
         metrics.add_metric(name="WindowWait", unit=MetricUnit.Milliseconds, value=window_wait)
         metrics.add_metric(name="ZimTime", unit=MetricUnit.Milliseconds, value=zim_time)
