@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from snapshot_restore_py import register_after_restore
 
 import http_api
 from zim.call_reject import CallReject
@@ -15,6 +16,7 @@ from zim.settings import Settings
 from zim.telemetry import logger, metrics, report
 
 call_reject = CallReject.from_settings(Settings.from_environment(os.environ))
+register_after_restore(call_reject.start_anew)  # with SnapStart
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)

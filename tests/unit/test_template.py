@@ -250,6 +250,7 @@ OTHER = {
     "QueueCallsPerSecond": "7",
     "QueueConcurrency": "7",
     "EventBusName": "mine",
+    "SnapStart": "true",
     "LogLevel": "DEBUG",
     "LogRetentionDays": "1",
     "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
@@ -283,6 +284,18 @@ def test_no_function_behind_https_goes_on_without_tokens_once_they_are_turned_on
     assert "JWT_USER_CLAIM" not in configuration(function, EXPANDED, IAM)["Environment"]["Variables"]
     assert "JWT_USER_CLAIM" in configuration(function, EXPANDED, TOKENS)["Environment"]["Variables"]
     assert published(function, EXPANDED, IAM) != published(function, EXPANDED, TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("function", "with_snapshot"),
+    [("CallRejectFunction", True), ("CallRejectAsyncFunction", True), ("CallRejectQueueFunction", False)],
+)
+def test_only_the_versions_that_users_wait_for_start_from_a_snapshot_and_only_if_it_is_asked_for(
+    function: str, *, with_snapshot: bool
+) -> None:
+    for given, expected in ({}, "None"), ({"SnapStart": "true"}, "PublishedVersions" if with_snapshot else "None"):
+        snap_start = configuration(function, expanded(given), given).get("SnapStart", {"ApplyOn": "None"})
+        assert snap_start == {"ApplyOn": expected}
 
 
 @pytest.mark.parametrize("given", [{"JwtIssuer": "https://issuer.example"}, {"JwtUserClaim": "username"}])
@@ -324,7 +337,7 @@ def test_the_longest_description_of_a_version_is_not_too_long(function: str) -> 
         **TOKENS,
         "ZimSecretArn": SECRETS + "s" * 128,
         "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
-        "JwtUserClaim": "c" * 64,
+        "JwtUserClaim": "c" * 60,
         "LogLevel": "WARNING",
         **dict.fromkeys(numbers, "1" * 5),
     }

@@ -41,6 +41,12 @@ class CallReject:
             ServerApi(settings.api_base_url),
         )
 
+    def start_anew(self) -> None:
+        """Keep nothing of what was: another environment, later and elsewhere, goes on from this one's memory."""
+        self._credentials.forget()
+        self._window.forget()
+        self._server_api.disconnect()
+
     def __call__(self, request: CallRejectRequest, remaining: float) -> Outcome:
         """Reject the call of this request, within the `remaining` seconds of an invocation; raises nothing."""
         spent = Spent()

@@ -51,6 +51,10 @@ class CredentialsStore:
             self._read_at = now
         return self._cached
 
+    def forget(self) -> None:
+        """Read the secret the next time it is asked for."""
+        self._cached = None
+
     def _read(self) -> str | bytes:
         try:
             secret = self._client.get_secret_value(SecretId=self._secret_id)

@@ -39,6 +39,10 @@ class Window:
         self._clock = clock
         self._sleep = sleep
 
+    def forget(self) -> None:
+        """Have room again, as a new environment has."""
+        self._answered.clear()
+
     @contextmanager
     def call(self, deadline: float) -> Iterator[float]:
         """Wait until a call may start, and count it when the block ends, however it ends.

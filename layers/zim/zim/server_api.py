@@ -49,6 +49,10 @@ class ServerApi:
         # The adapter and no session: nothing of the environment (proxies, .netrc), no cookies, no redirects.
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
 
+    def disconnect(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        self._adapter.close()
+
     def call_reject(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> Answer:
         """Send one CallReject, and return ZIM's answer, whatever its code.
 
