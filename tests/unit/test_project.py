@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from zim.outcome import REJECTED
+from zim.return_codes import RETURN_CODES
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
 APPLICATION: dict[str, Any] = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
+README = (ROOT / "README.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 DEPLOYMENT: dict[str, Any] = yaml_parse((ROOT / "docs" / "github-deploy-role.yaml").read_text())
 
@@ -86,6 +90,27 @@ def test_the_execution_role_may_work_on_every_service_of_the_template() -> None:
     policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     allowed = " ".join(str(statement["Action"]) for statement in policy["Statement"])
     assert not {service for service in services if f"{prefixes.get(service, service.lower())}:" not in allowed}
+
+
+def test_every_parameter_is_in_the_readmes_table_and_in_a_group_of_the_console() -> None:
+    table = README.partition("\n## Parameters\n")[2].partition("\n## ")[0]
+    documented = [
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(documented) == sorted(grouped) == sorted(TEMPLATE["Parameters"])
+
+
+def test_every_return_code_is_in_the_readmes_row_of_its_outcome() -> None:
+    """But for the gateway's, 1000000xx, which the table sums up."""
+    missing = {
+        code: kind.name
+        for code, (kind, _) in RETURN_CODES.items()
+        if kind is not REJECTED and code not in range(100000000, 100000100)
+        if not re.search(rf"^\|.*\b{code}\b.*\| `{kind.name}` \|$", README, re.MULTILINE)
+    }
+    assert not missing
 
 
 def test_make_help_lists_every_target() -> None:
