@@ -7,10 +7,10 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak bench-rate bench-share lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak bench-rate bench-share lock hooks clean
 
 help: ## list these targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: setup $(BUILT) ## the stack on this machine: deploy it, reject a call, stay for yours until Ctrl-C
 	@.venv/bin/python -u -m local.run
@@ -33,19 +33,22 @@ logs: ## follow the logs of the running stack
 test: setup lint types template audit unit artifact e2e soak ## everything that CI checks
 	@echo "All checks passed."
 
-lint: .venv/ready ## format and lint
-	@echo "Checking format and lint (ruff) ..."
+lint: .venv/ready ## format and lint, of the workflows too
+	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
 	@.venv/bin/ruff format --check --quiet && .venv/bin/ruff check --quiet
+	@found=$$(.venv/bin/zizmor --quiet --no-progress --offline --strict-collection --persona pedantic .github/workflows 2>&1) || \
+	  { echo "$$found"; exit 1; }
 
-types: .venv/ready ## types
+types: .venv/ready ## types, strictly
 	@echo "Checking types (mypy) ..."
 	@.venv/bin/mypy
 
 # WS1004 looks for log groups by the functions' default names; ours are named in LoggingConfig.
-template: .venv/ready .venv-sam/ready ## the template
-	@echo "Checking the template (sam validate --lint, and cfn-lint with the serverless rules) ..."
+template: .venv/ready .venv-sam/ready ## the templates, as SAM and cfn-lint see them
+	@echo "Checking the templates (sam validate --lint, and cfn-lint with the serverless rules) ..."
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1004
+	@.venv/bin/cfn-lint docs/github-deploy-role.yaml
 
 audit: .venv/ready ## what runs in Lambda, against the published advisories; skipped where they cannot be reached
 	@echo "Looking for advisories against the layer's dependencies (pip-audit) ..."
@@ -109,5 +112,8 @@ lock: .venv/ready ## pin the newest versions that the .in files admit
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
-clean: ## everything that was built or installed
+hooks: .venv/ready ## have git run checks: lint, types and template before a commit, unit before a push
+	@.venv/bin/pre-commit install
+
+clean: ## remove everything that was built or installed
 	rm -rf .venv .venv-* .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

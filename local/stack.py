@@ -171,7 +171,7 @@ def deployed(
         with step(f"Starting the ZIM simulator on {simulator_url}"):
             started.enter_context(_simulator(simulator_port, simulator_url, environment, folder))
         with step(f"Starting MiniStack, in AWS's place, on {emulator_url}"):
-            started.enter_context(_emulator(emulator_port, emulator_url, environment, folder))
+            started.enter_context(emulator(emulator_port, emulator_url, environment, folder))
         stack = Stack(emulator_url, simulator_url, str(folder), {})
         with step("Creating the secret with AppId and ServerSecret"):
             given = {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **_created_secret(stack, own_key=own_key)}
@@ -217,7 +217,8 @@ def _simulator(port: int, url: str, environment: dict[str, str], folder: Path) -
     )
 
 
-def _emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
+def emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
+    """Return a context in which the emulator runs, in an environment of `aws_environment`; `folder` has its log."""
     # AUTH makes it enforce the policies of the roles and of the queues.
     settings = {
         "AUTH": "true",

@@ -12,6 +12,7 @@ import pytest
 from local.zim_simulator.return_codes import Code
 from local.zim_simulator.running import SimulatorClient
 from tests.artifact.runtime import REQUEST, Function, Response
+from zim.return_codes import RETURN_CODES
 
 USER, CALL = REQUEST["FromUserId"], REQUEST["CallId"]
 
@@ -73,6 +74,10 @@ def assert_is_what_the_table_says(response: Response, code: int, message: str) -
 
 def test_the_table_has_every_code_that_the_simulator_gives() -> None:
     assert {int(code) for code in Code} - {code for code, _ in TABLE} == {0}
+
+
+def test_the_table_has_every_code_that_the_layers_table_has() -> None:
+    assert RETURN_CODES.keys() - {code for code, _ in TABLE} == {0}
 
 
 @pytest.mark.parametrize(("code", "row"), TABLE, ids=lambda given: str(getattr(given, "name", given)))
