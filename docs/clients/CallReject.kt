@@ -19,7 +19,6 @@ import androidx.work.WorkManager
 import androidx.work.Worker
 import androidx.work.WorkerParameters
 import androidx.work.workDataOf
-import java.io.IOException
 import java.net.HttpURLConnection
 import java.net.URL
 import org.json.JSONException
@@ -27,14 +26,14 @@ import org.json.JSONObject
 
 const val URL_ASYNC = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async"
 
-/** ExtendedData for the prebuilt UIKit: the caller's screen says "declined". Without the UIKit it is yours to choose. */
+/** ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose. */
 const val UIKIT_DECLINE = """{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"""
 
 /**
  * Rejects a call, and tells whether there is nothing left to do. Blocks: not for the main thread.
  *
- * [url] is CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon. [token] gives a token of the
- * user that is good now, and is asked before each try. No try begins after [ringsUntil], in milliseconds since 1970.
+ * [url] is CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon. [token] gives a token of
+ * the user that is good now, and is asked before each try. No try begins after [ringsUntil] (milliseconds since 1970).
  */
 fun callReject(url: String, token: () -> String, request: Map<String, String>, ringsUntil: Long): Boolean {
     var pause = 1L
@@ -57,8 +56,8 @@ fun callReject(url: String, token: () -> String, request: Map<String, String>, r
                 return false
             }
             wait = connection.getHeaderField("Retry-After")?.toLongOrNull() ?: pause
-        } catch (error: IOException) {
-            Log.w("CallReject", "no answer", error) // Rejecting twice is harmless.
+        } catch (error: Exception) {
+            Log.w("CallReject", "no answer, or no token", error) // Rejecting twice is harmless.
         }
         if (System.currentTimeMillis() + wait * 1000 > ringsUntil) return false
         Thread.sleep(wait * 1000)
@@ -77,7 +76,9 @@ private fun problem(connection: HttpURLConnection): JSONObject {
 
 /** What "Decline" in the notification sends: for NotificationCompat.CallStyle.forIncomingCall, or for an action. */
 fun declineIntent(context: Context, callId: String, ringsUntil: Long): PendingIntent {
-    val intent = Intent(context, DeclineReceiver::class.java).putExtra("CallId", callId).putExtra("ringsUntil", ringsUntil)
+    val intent = Intent(context, DeclineReceiver::class.java)
+        .putExtra("CallId", callId)
+        .putExtra("ringsUntil", ringsUntil)
     val flags = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
     return PendingIntent.getBroadcast(context, callId.hashCode(), intent, flags)
 }

@@ -8,7 +8,7 @@ import os
 
 let urlAsync = URL(string: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async")!
 
-/// ExtendedData for the prebuilt UIKit: the caller's screen says "declined". Without the UIKit it is yours to choose.
+/// ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose.
 let uikitDecline = #"{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"#
 
 private struct Problem: Decodable {
@@ -33,7 +33,8 @@ func callReject(
         do {
             var post = URLRequest(url: url, timeoutInterval: 30)
             post.httpMethod = "POST"
-            post.setValue("Bearer \(try await token())", forHTTPHeaderField: "Authorization")
+            let bearer = try await token()
+            post.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization")
             post.setValue("application/json", forHTTPHeaderField: "Content-Type")
             post.httpBody = try JSONEncoder().encode(request)
             let (body, response) = try await URLSession.shared.data(for: post)
@@ -42,12 +43,12 @@ func callReject(
             if [200, 202, 409].contains(status) { return true }
             let problem = try? JSONDecoder().decode(Problem.self, from: body)
             guard problem?.retryable ?? (status == 429 || status >= 500) else {
-                log.error("\(status) \(problem?.type ?? problem?.message ?? "")")
+                log.error("\(status) \(problem?.type ?? problem?.message ?? "", privacy: .public)")
                 return false
             }
             wait = answer.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init) ?? pause
         } catch {
-            log.warning("no answer: \(error.localizedDescription)")  // Rejecting twice is harmless.
+            log.warning("no answer, or no token: \(error.localizedDescription)")  // Rejecting twice is harmless.
         }
         if Date() + wait > ringsUntil { return false }
         do { try await Task.sleep(nanoseconds: UInt64(wait * 1_000_000_000)) } catch { return false }  // cancelled
@@ -56,17 +57,18 @@ func callReject(
 }
 
 /// The time that iOS grants a closed app for ending what it began. It must be given back when it is over.
+@MainActor
 private final class BackgroundTime {
     private var id = UIBackgroundTaskIdentifier.invalid
 
-    @MainActor init(expired: @escaping () -> Void) {
+    init(expired: @escaping @Sendable () -> Void) {
         id = UIApplication.shared.beginBackgroundTask(withName: "decline") {
             expired()
             self.end()
         }
     }
 
-    @MainActor func end() {
+    func end() {
         UIApplication.shared.endBackgroundTask(id)
         id = .invalid
     }

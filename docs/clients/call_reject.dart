@@ -11,7 +11,7 @@ import 'package:http/http.dart' as http;
 
 final urlAsync = Uri.parse('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async');
 
-/// ExtendedData for the prebuilt UIKit: the caller's screen says "declined". Without the UIKit it is yours to choose.
+/// ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose.
 const uikitDecline = '{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}';
 
 /// Rejects a call, and tells whether there is nothing left to do.
@@ -40,7 +40,7 @@ Future<bool> callReject(
       }
       wait = int.tryParse(answer.headers['retry-after'] ?? '') ?? pause;
     } on Exception catch (error) {
-      debugPrint('CallReject: no answer, $error'); // Rejecting twice is harmless.
+      debugPrint('CallReject: no answer, or no token: $error'); // Rejecting twice is harmless.
     }
     if (DateTime.now().add(Duration(seconds: wait)).isAfter(ringsUntil)) return false;
     await Future<void>.delayed(Duration(seconds: wait));
@@ -56,7 +56,8 @@ Map<String, dynamic> _problem(String body) {
   }
 }
 
-/// An action of the notification that the handler of FirebaseMessaging.onBackgroundMessage shows. Its payload is
+/// An action of the notification that the handler of FirebaseMessaging.onBackgroundMessage shows; on iOS it is
+/// DarwinNotificationAction.plain('decline', 'Decline'). The notification's payload is
 /// jsonEncode({'CallId': ..., 'ringsUntil': DateTime.now().add(const Duration(seconds: 90)).toIso8601String()}).
 const decline = AndroidNotificationAction('decline', 'Decline');
 

@@ -1,6 +1,6 @@
 // Rejects a call invitation, from a page, a service worker or Node.js: docs/clients.md.
 
-/** ExtendedData for the prebuilt UIKit: the caller's screen says "declined". Without the UIKit it is yours to choose. */
+/** ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose. */
 export const UIKIT_DECLINE = JSON.stringify({ invitation_id: "", reason: "decline", custom_data: "", v: "f1.0" });
 
 /**
@@ -28,7 +28,7 @@ export async function callReject(url, token, request, ringsUntil) {
       }
       wait = Number(response.headers.get("Retry-After")) || pause;
     } catch (error) {
-      console.warn(`CallReject: no answer, ${error.message}`); // Rejecting twice is harmless.
+      console.warn(`CallReject: no answer, or no token: ${error.message}`); // Rejecting twice is harmless.
     }
     if (Date.now() + wait * 1000 > ringsUntil) return false;
     await new Promise((resolve) => setTimeout(resolve, wait * 1000));
