@@ -8,6 +8,7 @@ import pytest
 import tree_sitter_dart
 import tree_sitter_kotlin
 import tree_sitter_swift
+import yaml
 from tree_sitter import Language, Node, Parser
 
 from zim import outcome
@@ -33,6 +34,14 @@ def test_the_page_says_what_to_do_on_each_outcome(kind: Kind) -> None:
     answer, _, what_to_do = (cell.strip() for cell in row.strip("|").split("|"))
     assert answer == (f"{kind.status}, `Retry-After`" if kind.retry_after else str(kind.status))
     assert what_to_do.startswith(todo(kind))
+
+
+def test_the_page_knows_every_status_that_is_described() -> None:
+    described = yaml.safe_load((DOCS.parent / "openapi.yaml").read_text())["paths"].values()
+    rows = [line for line in PAGE.splitlines() if re.match(r"\| (\d{3}|`\{)", line)]
+    assert {status for path in described for status in path["post"]["responses"]} == {
+        status for row in rows for status in re.findall(r"\b\d{3}\b", row)
+    }
 
 
 def test_the_page_links_to_each_file_of_code() -> None:

@@ -64,7 +64,7 @@ def test_every_body_has_examples_that_keep_its_schema(content: dict[str, Any]) -
         validate(example["value"], schema)
 
 
-def test_the_schemes_of_access_are_those_of_the_template() -> None:
+def test_either_a_token_or_a_signature_of_iam_opens_both_routes() -> None:
     schemes = OPENAPI["components"]["securitySchemes"]
     assert OPENAPI["security"] == [{name: []} for name in schemes]
     assert (schemes["jwt"]["type"], schemes["jwt"]["scheme"]) == ("http", "bearer")
