@@ -3,7 +3,11 @@
 PYTHON = python3.13
 SAM = .venv-sam/bin/sam
 BUILT = .aws-sam/build/template.yaml
+NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund
+LINTER = requirements/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY = 0
+export REDOCLY_TELEMETRY = off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
@@ -33,11 +37,13 @@ logs: ## follow the logs of the running stack
 test: setup lint types template audit unit artifact e2e soak ## everything that CI checks
 	@echo "All checks passed."
 
-lint: .venv/ready ## format and lint, of the workflows too
+lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
 	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
 	@.venv/bin/ruff format --check --quiet && .venv/bin/ruff check --quiet
 	@found=$$(.venv/bin/zizmor --quiet --no-progress --offline --strict-collection --persona pedantic .github/workflows 2>&1) || \
 	  { echo "$$found"; exit 1; }
+	@echo "Checking openapi.yaml (redocly) ..."
+	@.venv/bin/node requirements/node_modules/@redocly/cli/bin/cli.js lint --extends recommended-strict openapi.yaml
 
 types: .venv/ready ## types, strictly
 	@echo "Checking types (mypy) ..."
@@ -105,15 +111,20 @@ setup: ## the virtual environments, each with its own pinned requirements
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
 	  touch $@ && echo "Installed $(@D) in $$(($$(date +%s) - started)) s"
 
+# Node.js and npm come from PyPI, with the requirements of .venv.
+$(LINTER): requirements/package-lock.json | .venv/ready
+	@$(NPM) --loglevel error ci
+
 lock: .venv/ready ## pin the newest versions that the .in files admit
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	  layers/zim/requirements.in -o layers/zim/requirements.txt
 	for name in dev sam ministack lambda; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	    requirements/$$name.in -o requirements/$$name.txt; done
+	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 
 hooks: .venv/ready ## have git run checks: lint, types and template before a commit, unit before a push
 	@.venv/bin/pre-commit install
 
 clean: ## remove everything that was built or installed
-	rm -rf .venv .venv-* .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* requirements/node_modules .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -122,6 +123,7 @@ def test_every_answer_is_one_that_the_interface_describes(
         case.validate_response(
             response,
             checks=[
+                not_a_server_error,
                 status_code_conformance,
                 content_type_conformance,
                 response_headers_conformance,

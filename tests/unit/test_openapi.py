@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aws_lambda_powertools.utilities.validation import validate
 
 from zim import outcome
 from zim.outcome import ACCEPTED, NOT_ALLOWED, QUEUE_UNAVAILABLE, REJECTED, TOO_OLD, Kind
@@ -15,6 +16,8 @@ KINDS = {kind.name: kind for kind in vars(outcome).values() if isinstance(kind, 
 ASYNC = {ACCEPTED, outcome.INVALID_REQUEST, NOT_ALLOWED, QUEUE_UNAVAILABLE}
 SYNC = set(KINDS.values()) - {ACCEPTED, QUEUE_UNAVAILABLE, TOO_OLD}
 ROUTES = [("/call-reject", SYNC), ("/call-reject/async", ASYNC)]
+GATEWAY = {"401", "403", "429", "500", "503"}
+"""What API Gateway answers by itself, on any route: README, "The answer"."""
 
 
 def responses(path: str) -> dict[str, Any]:
@@ -31,7 +34,42 @@ def test_the_request_is_described_by_the_schema_that_validates_it() -> None:
 
 @pytest.mark.parametrize(("path", "kinds"), ROUTES)
 def test_each_route_documents_every_status_it_can_answer_and_no_other(path: str, kinds: set[Kind]) -> None:
-    assert responses(path).keys() == {str(kind.status) for kind in kinds} | {"401"}
+    assert responses(path).keys() == {str(kind.status) for kind in kinds} | GATEWAY
+
+
+@pytest.mark.parametrize(("path", "kinds"), ROUTES)
+def test_what_the_gateway_answers_by_itself_is_documented_on_each_route(path: str, kinds: set[Kind]) -> None:
+    own = {"$ref": "#/components/schemas/GatewayMessage"}
+    found = {s for s, response in responses(path).items() for c in response["content"].values() if c["schema"] == own}
+    assert found == GATEWAY
+
+
+def examples() -> list[Any]:
+    """Return each body that is described, of requests and answers, under where it stands."""
+    bodies = OPENAPI["components"]["requestBodies"]
+    described = [
+        (f"{name} {media}", content) for name, body in bodies.items() for media, content in body["content"].items()
+    ]
+    for path, _ in ROUTES:
+        for status, response in responses(path).items():
+            described += [(f"{path} {status} {media}", content) for media, content in response["content"].items()]
+    return [pytest.param(content, id=where) for where, content in described]
+
+
+@pytest.mark.parametrize("content", examples())
+def test_every_body_has_examples_that_keep_its_schema(content: dict[str, Any]) -> None:
+    schema = {**content["schema"], "components": OPENAPI["components"]}
+    assert content["examples"]
+    for example in content["examples"].values():
+        validate(example["value"], schema)
+
+
+def test_either_a_token_or_a_signature_of_iam_opens_both_routes() -> None:
+    schemes = OPENAPI["components"]["securitySchemes"]
+    assert OPENAPI["security"] == [{name: []} for name in schemes]
+    assert (schemes["jwt"]["type"], schemes["jwt"]["scheme"]) == ("http", "bearer")
+    assert (schemes["iam"]["name"], schemes["iam"]["x-amazon-apigateway-authtype"]) == ("Authorization", "awsSigv4")
+    assert not [path for path in OPENAPI["paths"].values() if "security" in path["post"]]
 
 
 @pytest.mark.parametrize(("path", "kinds"), ROUTES)

@@ -1,0 +1,123 @@
+// Rejects a call invitation from a notification's or CallKit's "Decline", while the app is closed: docs/clients.md.
+
+import CallKit
+import Foundation
+import UIKit
+import UserNotifications
+import os
+
+let urlAsync = URL(string: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async")!
+
+/// ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose.
+let uikitDecline = #"{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"#
+
+private struct Problem: Decodable {
+    let type: String?
+    let message: String?
+    let retryable: Bool?
+}
+
+/// Rejects a call, and tells whether there is nothing left to do.
+///
+/// - Parameters:
+///   - url: CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon.
+///   - token: gives a token of the user that is good now; asked before each try.
+///   - ringsUntil: when the invitation stops ringing; no try begins later.
+func callReject(
+    _ url: URL, token: () async throws -> String, request: [String: String], ringsUntil: Date
+) async -> Bool {
+    let log = Logger(subsystem: "com.example.calls", category: "CallReject")
+    var pause = 1.0
+    while true {
+        var wait = pause
+        do {
+            var post = URLRequest(url: url, timeoutInterval: 30)
+            post.httpMethod = "POST"
+            let bearer = try await token()
+            post.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization")
+            post.setValue("application/json", forHTTPHeaderField: "Content-Type")
+            post.httpBody = try JSONEncoder().encode(request)
+            let (body, response) = try await URLSession.shared.data(for: post)
+            guard let answer = response as? HTTPURLResponse else { return false }
+            let status = answer.statusCode
+            if [200, 202, 409].contains(status) { return true }
+            let problem = try? JSONDecoder().decode(Problem.self, from: body)
+            guard problem?.retryable ?? (status == 429 || status >= 500) else {
+                log.error("\(status) \(problem?.type ?? problem?.message ?? "", privacy: .public)")
+                return false
+            }
+            wait = answer.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init) ?? pause
+        } catch {
+            log.warning("no answer, or no token: \(error.localizedDescription)")  // Rejecting twice is harmless.
+        }
+        if Date() + wait > ringsUntil { return false }
+        do { try await Task.sleep(nanoseconds: UInt64(wait * 1_000_000_000)) } catch { return false }  // cancelled
+        pause = min(pause * 2, 30)
+    }
+}
+
+/// The time that iOS grants a closed app for ending what it began. It must be given back when it is over.
+@MainActor
+private final class BackgroundTime {
+    private var id = UIBackgroundTaskIdentifier.invalid
+
+    init(expired: @escaping @Sendable () -> Void) {
+        id = UIApplication.shared.beginBackgroundTask(withName: "decline") {
+            expired()
+            self.end()
+        }
+    }
+
+    func end() {
+        UIApplication.shared.endBackgroundTask(id)
+        id = .invalid
+    }
+}
+
+@MainActor
+func decline(callId: String, ringsUntil: Date) async {
+    let request = ["CallId": callId, "ExtendedData": uikitDecline]
+    let rejecting = Task { await callReject(urlAsync, token: freshToken, request: request, ringsUntil: ringsUntil) }
+    let time = BackgroundTime { rejecting.cancel() }
+    _ = await rejecting.value
+    time.end()
+}
+
+/// From your issuer's SDK; with Firebase: try await Auth.auth().currentUser!.getIDToken()
+func freshToken() async throws -> String {
+    fatalError("a token of the user that is good now")
+}
+
+/// The app's only CXProvider has this as its delegate; fill `ringing` where you report the incoming call.
+final class Calls: NSObject, CXProviderDelegate {
+    var ringing: [UUID: (callId: String, ringsUntil: Date)] = [:]
+
+    func provider(_ provider: CXProvider, perform action: CXEndCallAction) {
+        if let call = ringing.removeValue(forKey: action.callUUID) {
+            Task { await decline(callId: call.callId, ringsUntil: call.ringsUntil) }
+        }
+        action.fulfill()
+    }
+
+    func provider(_ provider: CXProvider, perform action: CXAnswerCallAction) {
+        ringing[action.callUUID] = nil  // Hanging up later is no rejection.
+        action.fulfill()
+    }
+
+    func providerDidReset(_ provider: CXProvider) {
+        ringing.removeAll()
+    }
+}
+
+/// Without CallKit: a notification of a category that has an action with the identifier "decline".
+final class Notifications: NSObject, UNUserNotificationCenterDelegate {
+    func userNotificationCenter(
+        _ center: UNUserNotificationCenter, didReceive response: UNNotificationResponse
+    ) async {
+        let notification = response.notification
+        guard response.actionIdentifier == "decline",
+            let callId = notification.request.content.userInfo["CallId"] as? String
+        else { return }
+        await decline(callId: callId, ringsUntil: notification.date + 90)
+    }
+}
