@@ -10,25 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from local.lambda_runtime import FUNCTION, LAYER, PYTHON, ROOT, emulator, environment, written_since
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import SERVER_SECRET
-from tests.artifact.runtime import (
-    BEARER,
-    FUNCTION,
-    LAYER,
-    LOUD,
-    PLANTED,
-    PYTHON,
-    REQUEST,
-    ROOT,
-    SHORT_SECONDS,
-    Function,
-    Start,
-    emulator,
-    environment,
-    started,
-    written_since,
-)
+from tests.artifact.runtime import BEARER, LOUD, PLANTED, REQUEST, SHORT_SECONDS, Function, Start, started
 from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager, serving
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from local.lambda_runtime import PYTHON
 from local.processes import HOST
-from tests.artifact.runtime import PYTHON
 
 _DEADLINE_SECONDS = 30.0
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.artifact.runtime import BUILT, LAYER, PYTHON, ROOT, environment, imported
+from local.lambda_runtime import BUILT, LAYER, PYTHON, ROOT, environment
+from tests.artifact.runtime import imported
 
 LAYER_MAKEFILE = (ROOT / "layers" / "zim" / "Makefile").read_text()
 FUNCTIONS_MAKEFILE = (ROOT / "functions" / "Makefile").read_text()

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from local.lambda_runtime import FUNCTION, LAYER
 from local.processes import HOST, free_port
 from local.zim_simulator.faults import Kind
 from local.zim_simulator.running import SimulatorClient
-from tests.artifact.runtime import FUNCTION, LAYER, LOUD, REQUEST, SHORT_SECONDS, Function, Response, Start
+from tests.artifact.runtime import LOUD, REQUEST, SHORT_SECONDS, Function, Response, Start
 
 
 def assert_is_a_problem(response: Response, name: str, status: int, *, retryable: bool) -> None:

@@ -8,21 +8,11 @@ from typing import Any
 
 import pytest
 
+from local.lambda_runtime import FUNCTION, LAYER, environment
 from local.zim_simulator.faults import Kind
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import SERVER_SECRET
-from tests.artifact.runtime import (
-    FUNCTION,
-    HTTP_EVENT,
-    LAYER,
-    LOUD,
-    PLANTED,
-    REQUEST,
-    Function,
-    Start,
-    environment,
-    started,
-)
+from tests.artifact.runtime import HTTP_EVENT, LOUD, PLANTED, REQUEST, Function, Start, started
 from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager
 
 FAULTS: tuple[Kind, ...] = (

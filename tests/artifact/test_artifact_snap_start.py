@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from local.lambda_runtime import FUNCTION, LAYER, PYTHON, environment
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID
-from tests.artifact.runtime import FUNCTION, HTTP_EVENT, LAYER, PYTHON, REQUEST, environment
+from tests.artifact.runtime import HTTP_EVENT, REQUEST
 from tests.artifact.runtime_api import snap_started
 from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from local.lambda_runtime import environment
 from local.zim_simulator.running import SimulatorClient
-from tests.artifact.runtime import REQUEST, Start, environment, imported
+from tests.artifact.runtime import REQUEST, Start, imported
 
 NO_HOSTS_OF_ZIMS = [
     None,
