@@ -1,0 +1,286 @@
+// The page for people who try it. The simulator is asked by relative URLs, the deployed stack by the URLs it was told.
+
+const SHOWN_ANSWERS = 20;
+const SHOWN_SECONDS = 60;
+const EXTENDED_DATA = JSON.stringify({ reason: "decline" });
+
+/** What may be wrong with ZIM, how the simulator is told, and what the deployed API makes of it over HTTPS. */
+const FAULTS = [
+  { name: "Over the rate limit", gives: "429 RateLimited", fault: { kind: "code", code: 660300005 } },
+  { name: "Servers are busy", gives: "503 ZimInTrouble", fault: { kind: "code", code: 1 } },
+  { name: "The signature is wrong", gives: "502 ZimRefusesUs", fault: { kind: "code", code: 100000005 } },
+  { name: "The user is not registered", gives: "422 UserNotRegistered; through the queue a dead letter",
+    fault: { kind: "code", code: 660500002 } },
+  { name: "The call cannot be found", gives: "404 CallNotFound", fault: { kind: "code", code: 660900004 } },
+  { name: "A code that nobody documented", gives: "502 UnexpectedAnswer", fault: { kind: "code", code: 4711 } },
+  { name: "Answers two seconds late", gives: "200, two seconds late", fault: { kind: "slow", seconds: 2 } },
+  { name: "Does not answer", gives: "504 ZimTimeout, after some seconds", fault: { kind: "hang" } },
+  { name: "Cuts the connection", gives: "502 ZimUnreachable", fault: { kind: "cut_before" } },
+  { name: "Cuts the answer in two", gives: "502 UnexpectedAnswer", fault: { kind: "cut_middle" } },
+  { name: "Answers byte by byte", gives: "504 ZimTimeout, after some seconds", fault: { kind: "drip", seconds: 1 } },
+  { name: "Answers with a web page", gives: "502 UnexpectedAnswer", fault: { kind: "html" } },
+  { name: "Answers with status 500", gives: "502 UnexpectedAnswer", fault: { kind: "http_500" } },
+  { name: "Redirects elsewhere", gives: "502 UnexpectedAnswer", fault: { kind: "redirect" } },
+  { name: "Answers without Code", gives: "502 UnexpectedAnswer", fault: { kind: "no_code" } },
+  { name: "Answers with an array", gives: "502 UnexpectedAnswer", fault: { kind: "not_object" } },
+  { name: "Answers with 100 MB", gives: "502 UnexpectedAnswer", fault: { kind: "huge" } },
+];
+
+const $ = (id) => document.getElementById(id);
+const copy = (template) => $(template).content.firstElementChild.cloneNode(true);
+const say = (text) => { $("status").textContent = text; };
+const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/** Sets a text only where it changes, so that nothing is drawn, read out or unselected in vain. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Asks the simulator, or what `make run` adds to it, and gives the JSON of the answer. */
+async function ask(method, url, body) {
+  const answer = await fetch(url, { method, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return text ? JSON.parse(text) : null;
+}
+
+/** What an error says: the simulator's sentence where it sent one. */
+function reason(error) {
+  try {
+    return JSON.parse(error.message).error;
+  } catch {
+    return error.message;
+  }
+}
+
+// The deployed stack: null until one is known.
+let stack = null;
+const tokens = new Map();
+const depths = [];
+
+function showStack(found) {
+  stack = "CallRejectUrl" in found ? found : null;
+  $("notice").hidden = stack !== null;
+  write($("notice"), stack ? "" : "No stack is deployed beside this simulator, so nothing can be declined here: make run starts both.");
+  for (const figure of document.querySelectorAll(".of-stack")) figure.hidden = !stack;
+  for (const button of document.querySelectorAll(".needs-stack")) button.disabled = !stack;
+}
+
+async function tokenOf(user) {
+  if (!tokens.has(user)) {
+    tokens.set(user, (await ask("GET", `${stack.TokenUrl}?${new URLSearchParams({ user })}`)).token);
+  }
+  return tokens.get(user);
+}
+
+/** Sends the request that an app would send, and shows it and its answer as they are. */
+async function decline(url, call, user) {
+  const shown = copy("answer");
+  const [title, request, response] = ["summary", ".request", ".response"].map((part) => shown.querySelector(part));
+  const path = new URL(url).pathname;
+  try {
+    const token = await tokenOf(user);
+    const body = JSON.stringify({ CallId: call, ExtendedData: EXTENDED_DATA });
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    title.textContent = `POST ${path}: waiting …`;
+    request.textContent = `POST ${url}\nAuthorization: Bearer ${token.slice(0, 12)}… (a token of ${user})\n` +
+      `Content-Type: ${headers["Content-Type"]}\n\n${body}`;
+    $("no-answers").hidden = true;
+    for (const older of $("answers").children) older.open = false;
+    $("answers").prepend(shown);
+    while ($("answers").children.length > SHOWN_ANSWERS) $("answers").lastElementChild.remove();
+
+    const started = performance.now();
+    const answer = await fetch(url, { method: "POST", headers, body });
+    const text = await answer.text();
+    const milliseconds = Math.round(performance.now() - started);
+    const outcome = `${answer.status} ${answer.statusText}`.trim();
+    title.textContent = `POST ${path}: ${outcome} in ${milliseconds} ms`;
+    response.textContent = `${outcome}\n${[...answer.headers].map(([name, value]) => `${name}: ${value}\n`).join("")}\n${text}`;
+    shown.className = answer.ok ? "good" : "bad";
+    say(`${outcome} for the call ${call}, in ${milliseconds} ms.`);
+  } catch (error) {
+    title.textContent = `POST ${path}: no answer`;
+    response.textContent = String(error);
+    shown.className = "bad";
+    say(`No answer: ${error.message}`);
+  }
+  await poll();
+}
+
+const rows = new Map();
+
+/** Makes the table show these calls; a row that stays keeps its element, and with it the focus. */
+function showCalls(calls) {
+  const shown = calls.flatMap((call) => Object.entries(call.Invitees).map(([user, state]) => ({ call, user, state })));
+  const keys = new Set();
+  let before = null;
+  for (const { call, user, state } of shown) {
+    const key = `${call.CallId} ${user}`;
+    keys.add(key);
+    if (!rows.has(key)) rows.set(key, newRow(call, user));
+    const row = rows.get(key);
+    const [badge, left] = [row.querySelector(".state"), row.querySelector(".left")];
+    write(badge, state);
+    badge.className = `state ${state.replace(" ", "-")}`;
+    write(left, state === "ringing" ? `${Math.ceil(call.SecondsLeft)} s` : "");
+    row.querySelector(".hang-up").disabled = state !== "ringing";
+    const place = before ? before.nextElementSibling : $("calls").firstElementChild;
+    if (place !== row) $("calls").insertBefore(row, place);
+    before = row;
+  }
+  for (const [key, row] of rows) {
+    if (!keys.has(key)) {
+      row.remove();
+      rows.delete(key);
+    }
+  }
+}
+
+function newRow(call, user) {
+  const row = copy("call");
+  const id = call.CallId;
+  row.querySelector(".id").textContent = id;
+  row.querySelector(".who").textContent = `${call.Caller} rings ${user}`;
+  const act = (name, label, action) => {
+    const button = row.querySelector(name);
+    button.setAttribute("aria-label", `${label} ${id} of ${user}`);
+    button.addEventListener("click", action);
+    if (button.classList.contains("needs-stack")) button.disabled = !stack;
+  };
+  act(".https", "HTTPS: decline the call", () => decline(stack.CallRejectUrl, id, user));
+  act(".through-queue", "Queue: decline the call", () => decline(stack.CallRejectAsyncUrl, id, user));
+  act(".hang-up", "Hang up: end the call", () => tell("POST", `/simulator/calls/${encodeURIComponent(id)}/end`, undefined,
+    `${call.Caller} has hung up.`));
+  return row;
+}
+
+/** Draws one bar for each second, the newest on the right, and the limit as a line. */
+function draw(svg, bars, limit) {
+  const top = 1.15 * Math.max(limit ?? 0, 1, ...bars.map((bar) => bar.all));
+  svg.setAttribute("viewBox", `0 0 ${SHOWN_SECONDS} ${top}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  const shape = (name, attributes) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+    return element;
+  };
+  const offset = SHOWN_SECONDS - bars.length;
+  const drawn = bars.flatMap(({ all, refused = 0 }, second) => [
+    shape("rect", { x: offset + second + 0.1, width: 0.8, y: top - all, height: all }),
+    shape("rect", { x: offset + second + 0.1, width: 0.8, y: top - all, height: refused, class: "refused" }),
+  ].filter((rect) => Number(rect.getAttribute("height")) > 0));
+  if (limit !== undefined) drawn.push(shape("line", { x1: 0, x2: SHOWN_SECONDS, y1: top - limit, y2: top - limit }));
+  svg.replaceChildren(...drawn);
+}
+
+function showRate({ arrivals, most_in_a_second: most, settings }) {
+  const refused = arrivals.reduce((sum, second) => sum + second.refused, 0);
+  draw($("rate"), arrivals, settings.calls_per_second);
+  write($("rate-text"), `now ${arrivals.at(-1).all}, at most ${most} in any second, ${settings.calls_per_second} allowed` +
+    (refused ? `; ${refused} refused` : ""));
+}
+
+async function showDepths() {
+  depths.push(await ask("GET", stack.QueuesUrl));
+  depths.splice(0, depths.length - SHOWN_SECONDS);
+  for (const [name, id] of [["queue", "queue"], ["dead_letters", "dead-letters"]]) {
+    draw($(id), depths.map((depth) => ({ all: depth[name].waiting + depth[name].in_flight })));
+    const { waiting, in_flight: inFlight } = depths.at(-1)[name];
+    write($(`${id}-text`), `${waiting + inFlight}` + (inFlight ? `, of which ${inFlight} in work or waiting for the next try` : ""));
+  }
+}
+
+const switches = FAULTS.map((kind) => {
+  const item = copy("fault");
+  item.querySelector(".name").textContent = kind.name;
+  item.querySelector(".gives").textContent = kind.gives;
+  const input = item.querySelector("input");
+  input.addEventListener("change", async () => {
+    const on = input.checked;
+    await tell("DELETE", "/simulator/faults");
+    if (on) await tell("POST", "/simulator/faults", { ...kind.fault, times: null });
+    say(`${kind.name}: ${on ? "on" : "off"}.`);
+  });
+  $("faults").append(item);
+  return { input, fault: kind.fault };
+});
+
+function showFaults([next]) {
+  for (const { input, fault } of switches) {
+    input.checked = next !== undefined && Object.entries(fault).every(([name, value]) => next[name] === value);
+  }
+}
+
+function showSettings(settings) {
+  if ($("settings").contains(document.activeElement)) return;
+  for (const input of $("settings").querySelectorAll("input")) input.value = settings[input.name];
+}
+
+/** Tells the simulator something, says what came of it, and shows it. */
+async function tell(method, url, body, done) {
+  try {
+    await ask(method, url, body);
+    if (done) say(done);
+  } catch (error) {
+    say(reason(error));
+  }
+  await poll();
+}
+
+$("ring").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = Object.fromEntries(new FormData(event.target));
+  const call = { Caller: given.caller, Invitees: [given.user], Timeout: Number(given.seconds) };
+  const count = Number(given.count);
+  try {
+    for (let rung = 0; rung < count; rung += 1) await ask("POST", "/simulator/calls", call);
+    say(`${given.caller} rings ${given.user}${count > 1 ? `, ${count} times` : ""}.`);
+  } catch (error) {
+    say(reason(error));
+  }
+  await poll();
+});
+
+$("settings").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const given = [...new FormData(event.target)].map(([name, value]) => [name, Number(value)]);
+  tell("PATCH", "/simulator/settings", Object.fromEntries(given), "The settings are set.");
+});
+
+function declineAll(url) {
+  const ringing = latest.calls.flatMap((call) =>
+    Object.entries(call.Invitees).filter(([, state]) => state === "ringing").map(([user]) => [call.CallId, user]));
+  if (!ringing.length) say("No call is ringing.");
+  for (const [call, user] of ringing) decline(url, call, user);
+}
+$("all").addEventListener("click", () => declineAll(stack.CallRejectUrl));
+$("all-queue").addEventListener("click", () => declineAll(stack.CallRejectAsyncUrl));
+
+let latest = { calls: [] };
+
+async function poll() {
+  latest = await ask("GET", "overview");
+  showStack(latest.stack);
+  showCalls(latest.calls);
+  const counts = Object.entries(latest.states).map(([state, count]) => `${count} ${state}`);
+  write($("states"), counts.join(", ") || "No call yet.");
+  showRate(latest);
+  showFaults(latest.faults);
+  showSettings(latest.settings);
+}
+
+/** Once a second, unless nobody looks. */
+async function watch() {
+  if (!document.hidden) {
+    try {
+      await poll();
+      if (stack) await showDepths();
+    } catch (error) {
+      $("notice").hidden = false;
+      write($("notice"), `The simulator or the stack does not answer (${error.message}): is make run still running?`);
+    }
+  }
+  setTimeout(watch, 1000);
+}
+watch();
