@@ -2,6 +2,8 @@
 
 const SHOWN_ANSWERS = 20;
 const SHOWN_SECONDS = 60;
+/** As many as a browser lets out to one host at once; a request's time would else be the time that it waited here. */
+const REQUESTS_AT_ONCE = 6;
 const EXTENDED_DATA = JSON.stringify({ reason: "decline" });
 
 /** What may be wrong with ZIM, how the simulator is told, and what the deployed API makes of it over HTTPS. */
@@ -29,7 +31,6 @@ const FAULTS = [
 const $ = (id) => document.getElementById(id);
 const copy = (template) => $(template).content.firstElementChild.cloneNode(true);
 const say = (text) => { $("status").textContent = text; };
-const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
 /** Sets a text only where it changes, so that nothing is drawn, read out or unselected in vain. */
 function write(element, text) {
@@ -85,7 +86,6 @@ async function decline(url, call, user) {
     title.textContent = `POST ${path}: waiting …`;
     request.textContent = `POST ${url}\nAuthorization: Bearer ${token.slice(0, 12)}… (a token of ${user})\n` +
       `Content-Type: ${headers["Content-Type"]}\n\n${body}`;
-    $("no-answers").hidden = true;
     for (const older of $("answers").children) older.open = false;
     $("answers").prepend(shown);
     while ($("answers").children.length > SHOWN_ANSWERS) $("answers").lastElementChild.remove();
@@ -105,7 +105,7 @@ async function decline(url, call, user) {
     shown.className = "bad";
     say(`No answer: ${error.message}`);
   }
-  await poll();
+  await refresh();
 }
 
 const rows = new Map();
@@ -150,8 +150,8 @@ function newRow(call, user) {
   };
   act(".https", "HTTPS: decline the call", () => decline(stack.CallRejectUrl, id, user));
   act(".through-queue", "Queue: decline the call", () => decline(stack.CallRejectAsyncUrl, id, user));
-  act(".hang-up", "Hang up: end the call", () => tell("POST", `/simulator/calls/${encodeURIComponent(id)}/end`, undefined,
-    `${call.Caller} has hung up.`));
+  act(".hang-up", "Hang up: end the call", () => tell(`${call.Caller} has hung up.`, () =>
+    ask("POST", `/simulator/calls/${encodeURIComponent(id)}/end`)));
   return row;
 }
 
@@ -182,12 +182,17 @@ function showRate({ arrivals, most_in_a_second: most, settings }) {
 }
 
 async function showDepths() {
-  depths.push(await ask("GET", stack.QueuesUrl));
+  try {
+    depths.push(await ask("GET", stack.QueuesUrl));
+  } catch (error) {
+    write($("queue-text"), `cannot be seen (${error.message})`);
+    return;
+  }
   depths.splice(0, depths.length - SHOWN_SECONDS);
   for (const [name, id] of [["queue", "queue"], ["dead_letters", "dead-letters"]]) {
     draw($(id), depths.map((depth) => ({ all: depth[name].waiting + depth[name].in_flight })));
     const { waiting, in_flight: inFlight } = depths.at(-1)[name];
-    write($(`${id}-text`), `${waiting + inFlight}` + (inFlight ? `, of which ${inFlight} in work or waiting for the next try` : ""));
+    write($(`${id}-text`), `${waiting + inFlight}${inFlight ? `, ${inFlight} of them in work or waiting for the next try` : ""}`);
   }
 }
 
@@ -196,20 +201,25 @@ const switches = FAULTS.map((kind) => {
   item.querySelector(".name").textContent = kind.name;
   item.querySelector(".gives").textContent = kind.gives;
   const input = item.querySelector("input");
-  input.addEventListener("change", async () => {
+  input.addEventListener("change", () => {
     const on = input.checked;
-    await tell("DELETE", "/simulator/faults");
-    if (on) await tell("POST", "/simulator/faults", { ...kind.fault, times: null });
-    say(`${kind.name}: ${on ? "on" : "off"}.`);
+    tell(`${kind.name}: ${on ? "on" : "off"}.`, async () => {
+      await ask("DELETE", "/simulator/faults");
+      if (on) await ask("POST", "/simulator/faults", { ...kind.fault, times: null });
+    });
   });
   $("faults").append(item);
-  return { input, fault: kind.fault };
+  return { input, kind };
 });
+$("faults-off").addEventListener("click", () => tell("No fault is on.", () => ask("DELETE", "/simulator/faults")));
 
 function showFaults([next]) {
-  for (const { input, fault } of switches) {
-    input.checked = next !== undefined && Object.entries(fault).every(([name, value]) => next[name] === value);
+  let name = next?.kind;
+  for (const { input, kind } of switches) {
+    input.checked = next !== undefined && Object.entries(kind.fault).every(([member, value]) => next[member] === value);
+    if (input.checked) name = kind.name;
   }
+  write($("fault-state"), next ? `On: ${name}${next.times ? `, ${next.times} more` : ""}.` : "No fault is on.");
 }
 
 function showSettings(settings) {
@@ -217,70 +227,77 @@ function showSettings(settings) {
   for (const input of $("settings").querySelectorAll("input")) input.value = settings[input.name];
 }
 
-/** Tells the simulator something, says what came of it, and shows it. */
-async function tell(method, url, body, done) {
+/** Does something at the simulator, says what came of it, and shows it. */
+async function tell(done, action) {
   try {
-    await ask(method, url, body);
-    if (done) say(done);
+    await action();
+    say(done);
   } catch (error) {
     say(reason(error));
   }
-  await poll();
+  await refresh();
 }
 
-$("ring").addEventListener("submit", async (event) => {
+$("ring").addEventListener("submit", (event) => {
   event.preventDefault();
   const given = Object.fromEntries(new FormData(event.target));
   const call = { Caller: given.caller, Invitees: [given.user], Timeout: Number(given.seconds) };
   const count = Number(given.count);
-  try {
+  tell(`${given.caller} rings ${given.user}${count > 1 ? `, ${count} times` : ""}.`, async () => {
     for (let rung = 0; rung < count; rung += 1) await ask("POST", "/simulator/calls", call);
-    say(`${given.caller} rings ${given.user}${count > 1 ? `, ${count} times` : ""}.`);
-  } catch (error) {
-    say(reason(error));
-  }
-  await poll();
+  });
 });
 
 $("settings").addEventListener("submit", (event) => {
   event.preventDefault();
   const given = [...new FormData(event.target)].map(([name, value]) => [name, Number(value)]);
-  tell("PATCH", "/simulator/settings", Object.fromEntries(given), "The settings are set.");
+  tell("The settings are set.", () => ask("PATCH", "/simulator/settings", Object.fromEntries(given)));
 });
 
-function declineAll(url) {
+async function declineAll(url) {
   const ringing = latest.calls.flatMap((call) =>
     Object.entries(call.Invitees).filter(([, state]) => state === "ringing").map(([user]) => [call.CallId, user]));
   if (!ringing.length) say("No call is ringing.");
-  for (const [call, user] of ringing) decline(url, call, user);
+  const next = async () => {
+    while (ringing.length) await decline(url, ...ringing.shift());
+  };
+  await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, next));
 }
 $("all").addEventListener("click", () => declineAll(stack.CallRejectUrl));
 $("all-queue").addEventListener("click", () => declineAll(stack.CallRejectAsyncUrl));
 
 let latest = { calls: [] };
+let asked = 0;
+let shown = 0;
 
-async function poll() {
-  latest = await ask("GET", "overview");
-  showStack(latest.stack);
-  showCalls(latest.calls);
-  const counts = Object.entries(latest.states).map(([state, count]) => `${count} ${state}`);
-  write($("states"), counts.join(", ") || "No call yet.");
-  showRate(latest);
-  showFaults(latest.faults);
-  showSettings(latest.settings);
+/** Shows how things stand now, unless what was asked for later is already shown. */
+async function refresh() {
+  asked += 1;
+  const turn = asked;
+  try {
+    const overview = await ask("GET", "overview");
+    if (turn < shown) return;
+    shown = turn;
+    latest = overview;
+    showStack(latest.stack);
+    showCalls(latest.calls);
+    write($("states"), Object.entries(latest.states).map(([state, count]) => `${count} ${state}`).join(", ") || "No call yet.");
+    showRate(latest);
+    showFaults(latest.faults);
+    showSettings(latest.settings);
+  } catch (error) {
+    $("notice").hidden = false;
+    write($("notice"), `The simulator does not answer (${error.message}): is make run still running?`);
+  }
 }
 
 /** Once a second, unless nobody looks. */
 async function watch() {
   if (!document.hidden) {
-    try {
-      await poll();
-      if (stack) await showDepths();
-    } catch (error) {
-      $("notice").hidden = false;
-      write($("notice"), `The simulator or the stack does not answer (${error.message}): is make run still running?`);
-    }
+    await refresh();
+    if (stack) await showDepths();
   }
   setTimeout(watch, 1000);
 }
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
 watch();
