@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY = 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak bench-rate bench-share lock clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench-rate bench-share lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,7 +30,7 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template audit unit artifact e2e soak ## everything that CI checks
+test: setup lint types template audit unit artifact e2e page soak ## everything that CI checks
 	@echo "All checks passed."
 
 lint: .venv/ready ## format and lint
@@ -65,6 +65,9 @@ artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, unde
 
 e2e: setup $(BUILT) ## the deployed stack, called over HTTP
 	.venv/bin/python -m pytest tests/e2e
+
+page: setup $(BUILT) ## the page, in a headless Chromium; skipped where there is none
+	.venv/bin/python -m pytest tests/page
 
 soak: setup $(BUILT) ## a short form of test-soak
 	.venv/bin/python -m pytest tests/soak
@@ -110,4 +113,4 @@ lock: .venv/ready ## pin the newest versions that the .in files admit
 	    requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## everything that was built or installed
-	rm -rf .venv .venv-* .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache test-results
