@@ -23,7 +23,7 @@ def test_axe_finds_nothing_and_no_line_runs_out_of_the_screen(
     stack.simulator.fault("code", code=660300005, times=None)
     blank.goto(f"{stack.simulator_url}/{address}")
     if address == "page/":
-        blank.get_by_role("button", name=f"HTTPS: decline the call {call} of user1").click()
+        blank.get_by_role("button", name=f"Decline (HTTPS): call {call} of user1").click()
         expect(blank.get_by_text("429 Too Many Requests").first).to_be_visible()
         expect(blank.get_by_role("switch", name="Over the rate limit")).to_be_checked()
     else:

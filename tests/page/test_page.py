@@ -55,7 +55,7 @@ def answers(page: Page) -> Locator:
     return page.locator("#answers > details")
 
 
-def decline(page: Page, row: Locator, way: str = "HTTPS") -> tuple[str, list[str], str]:
+def decline(page: Page, row: Locator, way: str = "Decline (HTTPS)") -> tuple[str, list[str], str]:
     """Decline a call, and give the status, the headers and the body of the answer as they are shown."""
     with page.expect_response(re.compile("/call-reject")):
         row.get_by_role("button", name=way).click()
@@ -93,7 +93,7 @@ def test_a_call_that_is_declined_over_https_is_rejected_and_the_exchange_is_show
 
 def test_a_call_that_is_declined_through_the_queue_is_taken_at_once_and_rejected_soon(page: Page) -> None:
     row = ring(page)
-    status, _, body = decline(page, row, "Queue")
+    status, _, body = decline(page, row, "Decline (queue)")
     assert status == "202 Accepted"
     assert json.loads(body).keys() == {"MessageId"}
     expect(row).to_contain_text("rejected")
@@ -103,7 +103,7 @@ def test_a_call_that_the_caller_ends_is_shown_as_ended_and_cannot_be_declined_an
     row = ring(page)
     row.get_by_role("button", name="Hang up").click()
     expect(row).to_contain_text("ended")
-    status, _, body = decline(page, row, "HTTPS")
+    status, _, body = decline(page, row)
     assert status == "409 Conflict"
     assert json.loads(body)["type"].endswith(":NothingToReject")
 
@@ -134,7 +134,7 @@ def test_a_fault_that_is_on_gives_the_problem_that_its_switch_names_until_it_is_
     expect(switch(page, name)).to_be_checked()
     expect(page.locator("#fault-state")).to_have_text(f"On: {name}.")
     expect(page.get_by_role("listitem").filter(has=switch(page, name))).to_contain_text(f"{status} {problem}".strip())
-    got, headers, body = decline(page, row, "HTTPS")
+    got, headers, body = decline(page, row)
     assert got.startswith(f"{status} ")
     if problem:
         assert json.loads(body)["type"].endswith(f":{problem}")
@@ -168,7 +168,7 @@ def test_what_the_queue_cannot_do_now_waits_there_and_is_done_when_the_fault_is_
     row = ring(page)
     switch(page, RATE_LIMITED).click()
     expect(switch(page, RATE_LIMITED)).to_be_checked()
-    decline(page, row, "Queue")
+    decline(page, row, "Decline (queue)")
     expect(page.locator("#rate-text")).to_contain_text("refused")
     expect(page.locator("#queue-text")).to_have_text(re.compile("^1"))
     expect(row).to_contain_text("ringing")
@@ -183,7 +183,7 @@ def test_what_the_queue_can_never_do_is_counted_as_a_dead_letter(page: Page) -> 
     expect(page.locator("#dead-letters-text")).to_have_text("0")
     switch(page, UNREGISTERED).click()
     expect(switch(page, UNREGISTERED)).to_be_checked()
-    decline(page, row, "Queue")
+    decline(page, row, "Decline (queue)")
     expect(page.locator("#dead-letters-text")).to_have_text("1")
     expect(page.get_by_role("img", name="1", exact=True).locator("rect")).not_to_have_count(0)
 
@@ -235,11 +235,11 @@ def test_all_can_be_done_by_the_keyboard_and_the_focus_stays_where_it_is(page: P
     page.keyboard.type("user1")
     page.keyboard.press("Enter")
     row = page.get_by_role("row").filter(has_text="caller0 rings user1")
-    tab_to(row.get_by_role("button", name="HTTPS"))
+    tab_to(row.get_by_role("button", name="Decline (HTTPS)"))
     polls_twice()
     page.keyboard.press("Enter")
     expect(row).to_contain_text("rejected")
-    expect(row.get_by_role("button", name="HTTPS")).to_be_focused()
+    expect(row.get_by_role("button", name="Decline (HTTPS)")).to_be_focused()
     tab_to(switch(page, RATE_LIMITED))
     page.keyboard.press("Space")
     expect(switch(page, RATE_LIMITED)).to_be_checked()
@@ -275,7 +275,7 @@ def test_beside_no_stack_the_page_says_so_and_does_what_the_simulator_can(blank:
     blank.goto(f"{simulator_alone}/")
     expect(blank.locator("#notice")).to_contain_text("No stack is deployed beside this simulator")
     row = ring(blank)
-    for name in ("HTTPS", "Queue"):
+    for name in ("Decline (HTTPS)", "Decline (queue)"):
         expect(row.get_by_role("button", name=name)).to_be_disabled()
     expect(blank.get_by_role("button", name="Decline all over HTTPS")).to_be_disabled()
     expect(blank.locator("#queue-text")).to_be_hidden()
@@ -299,7 +299,7 @@ def test_the_reference_shows_both_routes_of_openapi_yaml_at_the_deployed_address
 def test_screenshots_are_kept(page: Page, stack: Stack) -> None:
     """What docs/page.png was taken from; the folder is what CI keeps."""
     RESULTS.mkdir(exist_ok=True)
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.set_viewport_size({"width": 1280, "height": 1180})
     page.get_by_label("Round trip, in seconds").fill("0.1")
     page.get_by_role("button", name="Set").click()
     ring(page, 16)
@@ -314,8 +314,10 @@ def test_screenshots_are_kept(page: Page, stack: Stack) -> None:
     expect(switch(page, RATE_LIMITED)).to_be_checked()
     assert decline(page, row)[0].startswith("429")
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=RESULTS / "page-wide.png")
     page.set_viewport_size({"width": 360, "height": 780})
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=RESULTS / "page-narrow.png")
     page.goto(f"{stack.simulator_url}/page/reference.html")
     page.screenshot(path=RESULTS / "reference-narrow.png")

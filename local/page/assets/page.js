@@ -2,6 +2,7 @@
 
 const SHOWN_ANSWERS = 20;
 const SHOWN_SECONDS = 60;
+const SAID_MILLISECONDS = 10_000;
 /** As many as a browser lets out to one host at once; a request's time would else be the time that it waited here. */
 const REQUESTS_AT_ONCE = 6;
 const EXTENDED_DATA = JSON.stringify({ reason: "decline" });
@@ -30,7 +31,15 @@ const FAULTS = [
 
 const $ = (id) => document.getElementById(id);
 const copy = (template) => $(template).content.firstElementChild.cloneNode(true);
-const say = (text) => { $("status").textContent = text; };
+
+let silence = 0;
+
+/** Says what came of something, at the foot of the screen and to screen readers, for a while. */
+function say(text) {
+  clearTimeout(silence);
+  $("status").textContent = text;
+  silence = setTimeout(() => { $("status").textContent = ""; }, SAID_MILLISECONDS);
+}
 
 /** Sets a text only where it changes, so that nothing is drawn, read out or unselected in vain. */
 function write(element, text) {
@@ -142,15 +151,15 @@ function newRow(call, user) {
   const id = call.CallId;
   row.querySelector(".id").textContent = id;
   row.querySelector(".who").textContent = `${call.Caller} rings ${user}`;
-  const act = (name, label, action) => {
+  const act = (name, action) => {
     const button = row.querySelector(name);
-    button.setAttribute("aria-label", `${label} ${id} of ${user}`);
+    button.setAttribute("aria-label", `${button.textContent}: call ${id} of ${user}`);
     button.addEventListener("click", action);
     if (button.classList.contains("needs-stack")) button.disabled = !stack;
   };
-  act(".https", "HTTPS: decline the call", () => decline(stack.CallRejectUrl, id, user));
-  act(".through-queue", "Queue: decline the call", () => decline(stack.CallRejectAsyncUrl, id, user));
-  act(".hang-up", "Hang up: end the call", () => tell(`${call.Caller} has hung up.`, () =>
+  act(".https", () => decline(stack.CallRejectUrl, id, user));
+  act(".through-queue", () => decline(stack.CallRejectAsyncUrl, id, user));
+  act(".hang-up", () => tell(`${call.Caller} has hung up.`, () =>
     ask("POST", `/simulator/calls/${encodeURIComponent(id)}/end`)));
   return row;
 }
