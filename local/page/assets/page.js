@@ -77,10 +77,10 @@ function showStack(found) {
 }
 
 async function tokenOf(user) {
-  if (!tokens.has(user)) {
-    tokens.set(user, (await ask("GET", `${stack.TokenUrl}?${new URLSearchParams({ user })}`)).token);
-  }
-  return tokens.get(user);
+  // By the whole address: the issuer of a stack that was started anew is another.
+  const url = `${stack.TokenUrl}?${new URLSearchParams({ user })}`;
+  if (!tokens.has(url)) tokens.set(url, (await ask("GET", url)).token);
+  return tokens.get(url);
 }
 
 /** Sends the request that an app would send, and shows it and its answer as they are. */
