@@ -11,7 +11,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e soak test-soak bench-rate bench-share lock hooks clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench-rate bench-share lock hooks clean
 
 help: ## list these targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,7 +34,7 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template audit unit artifact e2e soak ## everything that CI checks
+test: setup lint types template audit unit artifact e2e page soak ## everything that CI checks
 	@echo "All checks passed."
 
 lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
@@ -74,6 +74,9 @@ artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, unde
 
 e2e: setup $(BUILT) ## the deployed stack, called over HTTP
 	.venv/bin/python -m pytest tests/e2e
+
+page: setup $(BUILT) ## the page, in a headless Chromium; skipped where there is none
+	.venv/bin/python -m pytest tests/page
 
 soak: setup $(BUILT) ## a short form of test-soak
 	.venv/bin/python -m pytest tests/soak
@@ -127,4 +130,4 @@ hooks: .venv/ready ## have git run checks: lint, types and template before a com
 	@.venv/bin/pre-commit install
 
 clean: ## remove everything that was built or installed
-	rm -rf .venv .venv-* requirements/node_modules .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* requirements/node_modules .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache test-results

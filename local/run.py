@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from local.issuer import AUDIENCE, issuer
+from local.page.stack import origins, shown
 from local.processes import LocalError
 from local.stack import Stack, announced, deployed
 
@@ -21,15 +22,21 @@ def main() -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with (
-            issuer() as oidc,
-            deployed(EMULATOR_PORT, SIMULATOR_PORT, {"JwtIssuer": oidc.url, "JwtAudience": AUDIENCE}) as stack,
-            announced(stack),
-        ):
-            token = oidc.token(USER)
-            demonstrate(stack, token)
-            explain(stack, token)
-            threading.Event().wait()
+        with issuer() as oidc:
+            access = {
+                "JwtIssuer": oidc.url,
+                "JwtAudience": AUDIENCE,
+                "AllowedOrigins": ",".join(origins(SIMULATOR_PORT)),
+            }
+            with (
+                deployed(EMULATOR_PORT, SIMULATOR_PORT, access) as stack,
+                announced(stack),
+                shown(stack, oidc) as page,
+            ):
+                token = oidc.token(USER)
+                demonstrate(stack, token)
+                explain(stack, token, page)
+                threading.Event().wait()
     except KeyboardInterrupt:
         print("\nEverything is ended; nothing is left behind.")
     except LocalError as error:
@@ -50,11 +57,13 @@ def demonstrate(stack: Stack, token: str) -> None:
     print(f"The call at ZIM: {stack.simulator.call(call_id).state}")
 
 
-def explain(stack: Stack, token: str) -> None:
-    """Say how to try it by hand."""
+def explain(stack: Stack, token: str, page: str) -> None:
+    """Say how to try it, on the page and by hand."""
     ring = json.dumps({"CallId": "CALL", "Caller": "caller0", "Invitees": [USER]}).replace("CALL", "'$CALL'")
     print(f"""
-Ring {USER} once more and reject the call yourself: paste this into another terminal.
+Try it in a browser: {page}
+
+Or ring {USER} once more and reject the call yourself: paste this into another terminal.
 
   TOKEN={token}
   CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -d '{ring}' && \\

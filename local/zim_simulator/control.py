@@ -50,7 +50,7 @@ async def _register_users(request: web.Request) -> web.Response:
 @routes.get("/simulator/calls")
 async def _list_calls(request: web.Request) -> web.Response:
     now = time.monotonic()
-    return web.json_response([_document(call, now) for call in request.app[SIMULATOR].zim.calls(now)])
+    return web.json_response([call_document(call, now) for call in request.app[SIMULATOR].zim.calls(now)])
 
 
 @routes.post("/simulator/calls")
@@ -61,19 +61,19 @@ async def _ring(request: web.Request) -> web.Response:
         raise refusal(web.HTTPBadRequest, "CallId", "CallId must be new: there is a call of this id.")
     timeout = given.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
     call = zim.ring(given["Caller"], given["Invitees"], now, call_id=given.get("CallId"), timeout=timeout)
-    return web.json_response(_document(call, now), status=201)
+    return web.json_response(call_document(call, now), status=201)
 
 
 @routes.get("/simulator/calls/{call_id}")
 async def _show_call(request: web.Request) -> web.Response:
-    return web.json_response(_document(*_find(request)))
+    return web.json_response(call_document(*_find(request)))
 
 
 @routes.post("/simulator/calls/{call_id}/end")
 async def _end_call(request: web.Request) -> web.Response:
     call, now = _find(request)
     call.stop_ringing(State.ENDED)
-    return web.json_response(_document(call, now))
+    return web.json_response(call_document(call, now))
 
 
 @routes.get("/simulator/faults")
@@ -126,7 +126,8 @@ def _find(request: web.Request) -> tuple[Call, float]:
     return call, now
 
 
-def _document(call: Call, now: float) -> dict[str, Any]:
+def call_document(call: Call, now: float) -> dict[str, Any]:
+    """Describe a call as it stands at `now` (monotonic seconds)."""
     return {
         "CallId": call.call_id,
         "Caller": call.caller,

@@ -12,6 +12,7 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
+from local.page import routes as page
 from local.zim_simulator.control import routes
 from local.zim_simulator.faults import between, respond
 from local.zim_simulator.return_codes import Code, answer
@@ -46,7 +47,8 @@ async def listening(
     """
     app = web.Application()
     app[SIMULATOR] = simulator
-    app.add_routes([web.route("*", "/", _receive), *routes])
+    app[page.STACK] = {}
+    app.add_routes([web.route("*", "/", _receive), *routes, *page.routes])
     runner = web.AppRunner(
         app, access_log=None, max_line_size=MAX_REQUEST_LINE_BYTES, shutdown_timeout=SHUTDOWN_SECONDS
     )
@@ -60,6 +62,8 @@ async def listening(
 
 
 async def _receive(request: web.Request) -> web.StreamResponse:
+    if page.is_for_page(request):
+        raise web.HTTPFound("/page/")
     simulator = request.app[SIMULATOR]
     zim = simulator.zim  # What hangs past a reset must not find the state that follows.
     await _travel(zim.settings)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from local.processes import HOST, free_port
 from local.stack import ROOT, STATE_FILE
 
 READY_SECONDS = 60.0
 END_SECONDS = 30.0
+SECONDS = 10.0
 
 
 @dataclass
@@ -65,6 +67,14 @@ def test_a_call_is_rejected_before_your_eyes(terminal: Terminal) -> None:
     assert "200 OK" in said
     assert '"Code": 0' in said
     assert "The call at ZIM: rejected" in said
+
+
+def test_the_address_of_the_page_is_printed_and_the_page_knows_the_stack(terminal: Terminal) -> None:
+    address = f"http://{HOST}:{terminal.ports[1]}/"
+    assert f"Try it in a browser: {address}\n" in terminal.output.read_text()
+    assert "<title>CallReject" in requests.get(address, headers={"Accept": "text/html"}, timeout=SECONDS).text
+    stack = requests.get(f"{address}page/overview", timeout=SECONDS).json()["stack"]
+    assert requests.get(stack["QueuesUrl"], timeout=SECONDS).json()["queue"] == {"waiting": 0, "in_flight": 0}
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
