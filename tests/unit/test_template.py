@@ -253,6 +253,7 @@ OTHER = {
     "LogLevel": "DEBUG",
     "LogRetentionDays": "1",
     "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
 }
 CHANGES = [
     *(
