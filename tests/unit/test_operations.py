@@ -240,14 +240,16 @@ def test_an_alarm_says_what_happened_and_which_section_of_the_runbook_helps(alar
     assert [part for part in ("What users feel", "How to look", "What to do") if f"**{part}.**" not in section] == []
 
 
-def test_without_a_topic_there_are_no_alarms_and_with_one_it_is_told_of_their_beginning_and_end() -> None:
+def test_alarms_are_for_a_topic_which_is_told_of_their_beginning_and_end_and_for_gradual_deploys() -> None:
     alarms = [resource for resource in EXPANDED.values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
     topic = {**NAMED, "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
     for alarm in alarms:
         assert not resolved({"Condition": alarm["Condition"]}, NAMED)
         assert resolved({"Condition": alarm["Condition"]}, topic)
+        assert resolved({"Condition": alarm["Condition"]}, {**NAMED, "GradualDeployment": "true"})
         for actions in ("AlarmActions", "OKActions"):
-            assert resolved(alarm["Properties"][actions], topic) == [topic["AlarmTopicArn"]]
+            assert resolved(alarm["Properties"], topic)[actions] == [topic["AlarmTopicArn"]]
+            assert actions not in resolved(alarm["Properties"], NAMED)
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
@@ -342,3 +344,14 @@ def test_the_queries_are_the_same_in_the_runbook_and_saved() -> None:
     assert written == saved
     for name in saved.keys() & SECTIONS.keys():
         assert f"`<stack>/{name}`" in SECTIONS[name]
+
+
+def test_the_runbook_counts_what_costs() -> None:
+    ours = {metric for metric in WATCHED if metric.namespace == "CallReject"}
+    alarmed = sum(len(in_alarm(alarm)) for alarm in ALARMS.values())
+    shown = {metric for metric, _ in in_dashboard()}
+    costs = " ".join(SECTIONS["What it costs"].split())
+    assert f"each of the {alarmed} metrics that alarms watch" in costs
+    assert f"each of the {len(ours)} metrics of our own" in costs
+    assert len(shown) > 50
+    assert f"${3 + 0.1 * alarmed + 0.3 * len(ours):.2f}" in costs
