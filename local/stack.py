@@ -31,7 +31,7 @@ KEY = "test"
 """Access key and secret key of the emulator's root user, whose signatures it does not verify."""
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+MINISTACK = [ROOT / ".venv-ministack" / "bin" / "python", ROOT / "local" / "emulator.py"]
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
 LOG_SECONDS = 20.0
 API_SECONDS = 30.0
@@ -175,21 +175,31 @@ def deployed(
         stack = Stack(emulator_url, simulator_url, str(folder), {})
         with step("Creating the secret with AppId and ServerSecret"):
             given = {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **_created_secret(stack, own_key=own_key)}
-        with step("Deploying template.yaml with sam deploy"):
-            overrides = [f"{name}={value}" for name, value in given.items()]
-            command: list[str | Path] = [
-                SAM,
-                "deploy",
-                "--stack-name",
-                STACK_NAME,
-                "--no-confirm-changeset",
-                "--no-progressbar",
-            ]
-            run([*command, "--parameter-overrides", *overrides], environment=environment, log=folder / "deploy.log")
-            stack.outputs.update(_outputs(stack))
-        with step("Closing the emulator's gaps (local/emulator_gaps.py)"):
-            emulator_gaps.close(stack.client, STACK_NAME)
+        deploy(stack, given)
         yield stack
+
+
+def deploy(stack: Stack, given: Mapping[str, str]) -> None:
+    """Deploy with these parameters, for the first time or once more; what is not given stays or has its default."""
+    with step("Deploying template.yaml with sam deploy"):
+        overrides = [f"{name}={value}" for name, value in given.items()]
+        command: list[str | Path] = [
+            SAM,
+            "deploy",
+            "--stack-name",
+            STACK_NAME,
+            "--no-confirm-changeset",
+            "--no-progressbar",
+        ]
+        environment = {**aws_environment(stack.emulator_url), "TMPDIR": stack.log}
+        run(
+            [*command, "--parameter-overrides", *overrides],
+            environment=environment,
+            log=Path(stack.log) / "deploy.log",
+        )
+        stack.outputs.update(_outputs(stack))
+    with step("Closing the emulator's gaps (local/emulator_gaps.py)"):
+        emulator_gaps.close(stack.client, STACK_NAME)
 
 
 def _created_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:
@@ -228,7 +238,7 @@ def emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> 
         "IOT_MTLS_ENABLED": "0",
     }
     return process(
-        [MINISTACK],
+        MINISTACK,
         environment={**environment, **settings},
         log=folder / "ministack.log",
         ready=lambda: _answers(f"{url}/_ministack/health"),

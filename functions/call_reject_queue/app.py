@@ -8,6 +8,7 @@ import os
 import time
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -79,17 +80,19 @@ def _fate(queued: Queued, receives: int) -> Queued:
 
 def _outcome(record: SQSRecord, remaining: float) -> Outcome:
     request = None
+    age = time.time() - int(record.attributes.sent_timestamp) / 1000
+    # SQS's own metric of the age leaves out what was received three times, which every retried message soon was.
+    metrics.add_metric(name="MessageAge", unit=MetricUnit.Seconds, value=age)
     try:
         request = _request(record.body)
-        outcome = _too_old(record) or call_reject(request, remaining)
+        outcome = _too_old(age) or call_reject(request, remaining)
     except Failed as failed:
         outcome = Outcome.of_failure(failed)
     report(outcome, "queue", request)
     return outcome
 
 
-def _too_old(record: SQSRecord) -> Outcome | None:
-    age = time.time() - int(record.attributes.sent_timestamp) / 1000
+def _too_old(age: float) -> Outcome | None:
     if age <= RINGING_SECONDS:
         return None
     return Outcome(TOO_OLD, "", f"dropped, for it waited {age:.0f} s and no invitation rings for so long", Spent())

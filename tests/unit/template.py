@@ -80,6 +80,8 @@ def resolved(part: Any, given: Given = GIVEN) -> Any:  # noqa: PLR0911 - a retur
     match list(part.items()):
         case [("Ref", name)]:
             return _value(name, given, part)
+        case [("Fn::GetAtt", name)]:
+            return _value(name if isinstance(name, str) else ".".join(name), given, part)
         case [("Condition", name)]:
             return resolved(TEMPLATE["Conditions"][name], given)
         case [("Fn::If", (name, this, that))]:

@@ -88,6 +88,15 @@ def test_a_message_that_was_delivered_twice_ends_well(zim: SimulatorClient, queu
     assert queue.reasons() == []
 
 
+def test_the_age_of_a_message_is_counted_each_time_it_is_tried(
+    zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zim.fault("code", code=1)
+    queue.handled(request(zim), receives=7, age=61)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["MessageAge"] == [pytest.approx(61, abs=5)]
+
+
 @pytest.mark.parametrize("code", [660300005, 7, 1, 105001])
 def test_a_retryable_outcome_stays_on_the_queue(zim: SimulatorClient, queue: Queue, code: int) -> None:
     zim.fault("code", code=code)

@@ -254,6 +254,8 @@ OTHER = {
     "LogLevel": "DEBUG",
     "LogRetentionDays": "1",
     "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
+    "GradualDeployment": "true",
 }
 CHANGES = [
     *(
@@ -343,3 +345,39 @@ def test_the_longest_description_of_a_version_is_not_too_long(function: str) -> 
     }
     _, description = published(function, EXPANDED, given)
     assert len(description) <= 256
+
+
+def test_a_first_deploy_makes_nothing_of_codedeploys() -> None:
+    assert not [name for name, resource in EXPANDED.items() if "CodeDeploy" in resource["Type"] or "Deploy" in name]
+    assert not [name for name, resource in EXPANDED.items() if "UpdatePolicy" in resource]
+
+
+def test_a_gradual_deploy_shifts_every_alias_and_goes_back_on_an_alarm() -> None:
+    resources = expanded({"GradualDeployment": "true"})
+    groups = of_type("AWS::CodeDeploy::DeploymentGroup", resources)
+    for function in FUNCTIONS:
+        policy = resources[f"{function}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        group = resolved(groups[policy["DeploymentGroupName"]["Ref"]], {"GradualDeployment": "true"})
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        alarms = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
+        assert alarms == of_type("AWS::CloudWatch::Alarm").keys() - {"ThrottlingLastsAlarm", "DeadLettersAlarm"}
+        assert group["AlarmConfiguration"]["Enabled"] is True
+    new = resources.keys() - EXPANDED.keys()
+    (role,) = (resources[name]["Properties"] for name in new if resources[name]["Type"] == "AWS::IAM::Role")
+    assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": ["codedeploy.amazonaws.com"]}
+
+
+@pytest.mark.parametrize("gradual", ["true", "false"])
+def test_nothing_outlives_the_stack(gradual: str) -> None:
+    """Versions are retained when a deploy replaces them, and deleted with their function (Lambda, DeleteFunction)."""
+    resources = expanded({"GradualDeployment": gradual})
+    retained = {
+        resource["Type"]
+        for resource in resources.values()
+        if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} - {None, "Delete"}
+    }
+    assert retained == {"AWS::Lambda::Version"}
+    for function in of_type("AWS::Lambda::Function", resources).values():
+        assert resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
