@@ -11,7 +11,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench-rate bench-share lock hooks clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
 
 help: ## list these targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,13 @@ soak: setup $(BUILT) ## a short form of test-soak
 
 test-soak: setup $(BUILT) ## the deployed stack under load, under faults, and killed: some 15 minutes, prints figures
 	SOAK=1 .venv/bin/python -m pytest tests/soak --timeout 1200
+
+bench: setup $(BUILT) ## every figure of the README and docs/performance.md, measured and written there; 25 minutes, as root on Linux
+	.venv/bin/python -u -m benchmarks.performance
+	.venv/bin/python -u -m benchmarks.tried
+	.venv/bin/python -u -m benchmarks.memory_size
+	.venv/bin/python -u -m benchmarks.rate
+	.venv/bin/python -u -m benchmarks.report
 
 bench-rate: setup $(BUILT) ## the rate limit on the deployed stack: under load, with kills and a second deploy; 10 minutes
 	.venv/bin/python -u -m benchmarks.rate

@@ -61,7 +61,7 @@ def warm(build: Build, url: str, requests_each: int, before: tuple[str, ...] = (
     if done.returncode:
         raise LocalError(f"benchmarks/warm_up.py failed: {done.stderr}")
     figures: dict[str, float] = json.loads(done.stderr)
-    return figures
+    return {**figures, "logged": len(done.stdout.encode()) / requests_each}
 
 
 def cold_starts(compared: Mapping[str, Build], url: str, rounds: int, folder: Path) -> Samples:
@@ -101,6 +101,7 @@ def measure(rounds: int, requests_each: int) -> dict[str, Any]:
                 name: {when: statistics.median(each[when] for each in all_) for when in ("early", "late")}
                 for name, all_ in figures.items()
             },
+            "logged": statistics.median(each["logged"] for each in figures["ours"]),
             "package": {"zipped": zipped, "unzipped": unzipped},
         }
 

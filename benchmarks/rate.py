@@ -1,22 +1,19 @@
 """The rate limit under load: saturate the deployed stack and see, at the simulator in ZIM's place, what arrives.
 
-python -m benchmarks.rate [--seconds 60] [--round-trips 30,100,300] [--loads https,queue,both] [--json FILE]
+python -m benchmarks.rate [--seconds 60] [--round-trips 30,100,300] [--loads https,queue,both]
 """
 
 import argparse
 import contextlib
-import json
 import os
-import platform
 import sys
 import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
+from benchmarks import results
 from benchmarks.load import LOADS, Answer, Load
 from local.processes import LocalError, free_port
 from local.stack import Stack, deployed
@@ -177,24 +174,12 @@ def show(measured: Measured) -> None:
         print(f"{'':22} answers {told};  p50, p95, p99 of the 200s: {', '.join(map(str, times))} ms")
 
 
-def save(measured: Sequence[Measured], file: Path) -> None:
-    """Write everything that was measured as JSON, with the date and what it was measured on."""
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-    document = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
-        "measured": [asdict(each) for each in measured],
-    }
-    file.write_text(json.dumps(document, indent=2) + "\n")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Measure, and return 1 if the limit was exceeded, or the HTTPS function fell short of the goal."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rate", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
     parser.add_argument("--round-trips", default="30,100,300", help="to ZIM and back, in milliseconds")
     parser.add_argument("--loads", default="https,both", help=f"of {', '.join(LOADS)} and both")
-    parser.add_argument("--json", type=Path, help="a file to write everything to")
     options = parser.parse_args(arguments)
     chosen = [list(LOADS.values()) if name == "both" else [LOADS[name]] for name in options.loads.split(",")]
     measured: list[Measured] = []
@@ -208,8 +193,7 @@ def main(arguments: Sequence[str]) -> int:
     except LocalError as error:
         print(f"benchmarks.rate: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        save(measured, options.json)
+    results.save("rate", [asdict(each) for each in measured])
     kept = all(each.most_in_a_second <= each.calls_per_second and not each.refused_by_zim for each in measured)
     reached = all(each.rate >= GOAL * each.theory for each in measured if each.load == "https")
     return 0 if kept and reached else 1
