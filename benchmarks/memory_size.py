@@ -4,8 +4,8 @@ python -m benchmarks.memory_size [--rounds 21] [--requests 60]
 
 Lambda gives a function processor time in proportion to its memory, one processor at 1769 MB (AWS's documentation,
 "Configure Lambda function memory"). Here a control group of Linux gives the share, for which it takes root. This is
-a simulation: Lambda's processors are others, it is reported to start functions faster than their share would, and how long
-its accounting periods are is not documented; 20 ms are assumed.
+a simulation: Lambda's processors are others, it is reported to start functions faster than their share would, and how
+long its accounting periods are is not documented; 20 ms are assumed.
 """
 
 import argparse

@@ -51,7 +51,7 @@ def figures() -> str:
         (
             "cold first request, from the start of the process to the answer",
             (
-                f"{_ms(start)}: {start / by_sam:.2f} × the same source built by SAM's own Python build ({_ms(by_sam)}), "
+                f"{_ms(start)}: {start / by_sam:.2f} × the same sources built by SAM's own build ({_ms(by_sam)}), "
                 f"{start / floor:.2f} × the floor ({_ms(floor)})"
             ),
             "at most 0.40 ×, at most 1.15 ×",

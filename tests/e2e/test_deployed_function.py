@@ -1,6 +1,8 @@
 """The deployed function: invoked directly, its concurrency, its rights, what it logs."""
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -67,6 +69,16 @@ def test_as_many_environments_are_reserved_as_the_window_counts_on(stack: Stack)
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     reserved = functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
     assert reserved == int(variables["RESERVED_CONCURRENCY"]) == 5
+
+
+def test_no_more_requests_than_reserved_are_served_at_once_whoever_sends_them(stack: Stack) -> None:
+    """The reservation is the function's, and requests come by its alias."""
+    stack.simulator.fault("slow", times=20, seconds=2.0)
+    requests = [json.dumps({"FromUserId": "user0", "CallId": stack.simulator.ring("user0")}) for _ in range(8)]
+    with ThreadPoolExecutor(len(requests)) as callers:
+        statuses = Counter(response.status_code for response in callers.map(stack.post, requests))
+    stack.simulator.clear_faults()
+    assert statuses == {200: 5, 429: 3}
 
 
 def test_a_right_taken_away_is_told_and_given_back_is_enough(stack: Stack) -> None:

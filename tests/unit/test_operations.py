@@ -121,10 +121,11 @@ def test_every_metric_of_awss_that_is_watched_is_one_with_these_dimensions() -> 
     for metric in WATCHED:
         if metric.namespace == "CallReject":
             continue
-        names, dimensions = AWS[metric.namespace]
+        names, known = AWS[metric.namespace]
         assert metric.name in names
-        assert [known for known in dimensions if known.keys() == dict(metric.dimensions).keys()]
-        assert any(all(value in known.get(name, ()) for name, value in metric.dimensions) for known in dimensions)
+        asked = dict(metric.dimensions)
+        (values,) = (each for each in known if each.keys() == asked.keys())
+        assert all(value in values[name] for name, value in asked.items())
 
 
 @dataclass

@@ -44,10 +44,11 @@ class ServerApi:
     """One connection to ZIM, kept for the environment's life."""
 
     def __init__(self, base_url: str, verify: bool | str = True) -> None:  # noqa: FBT001, FBT002 - as requests calls it
-        self._base_url = base_url
         self._verify = verify
         # The adapter and no session: nothing of the environment (proxies, .netrc), no cookies, no redirects.
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+        # All but the query is the same each time, and preparing it anew is a sixth of what a warm request costs.
+        self._prepared = requests.Request("GET", f"{base_url}/", HEADERS).prepare()
 
     def disconnect(self) -> None:
         """Close the connection; the next call opens a new one."""
@@ -69,9 +70,11 @@ class ServerApi:
         left = deadline - started
         if left <= 0:
             raise _timeout("no time was left to send the request")
+        prepared = self._prepared.copy()
+        prepared.url = f"{self._prepared.url}?{_query(request, credentials)}"
         try:
             with self._adapter.send(
-                requests.Request("GET", self._url(request, credentials), HEADERS).prepare(),
+                prepared,
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
                 verify=self._verify,
                 stream=True,
@@ -90,19 +93,20 @@ class ServerApi:
         except (requests.RequestException, HTTPError) as error:
             raise _unexpected(f"{type(error).__name__} while reading") from None
 
-    def _url(self, request: CallRejectRequest, credentials: Credentials) -> str:
-        nonce, timestamp = secrets.token_hex(8), int(time.time())
-        parameters = {
-            "Action": "CallReject",
-            "AppId": credentials.app_id,
-            "SignatureNonce": nonce,
-            "Timestamp": timestamp,
-            "SignatureVersion": "2.0",
-            "Signature": signature(credentials, nonce, timestamp),
-            **request.members(),
-        }
-        # Not requests' own `params`: it writes a space as `+`, which is a space in a form but a plus in a URL.
-        return f"{self._base_url}/?{urlencode(parameters, safe='', quote_via=quote)}"
+
+def _query(request: CallRejectRequest, credentials: Credentials) -> str:
+    nonce, timestamp = secrets.token_hex(8), int(time.time())
+    parameters = {
+        "Action": "CallReject",
+        "AppId": credentials.app_id,
+        "SignatureNonce": nonce,
+        "Timestamp": timestamp,
+        "SignatureVersion": "2.0",
+        "Signature": signature(credentials, nonce, timestamp),
+        **request.members(),
+    }
+    # Not requests' own `params`: it writes a space as `+`, which is a space in a form but a plus in a URL.
+    return urlencode(parameters, safe="", quote_via=quote)
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
