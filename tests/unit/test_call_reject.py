@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.zim_simulator.running import SimulatorClient
-from local.zim_simulator.zim import APP_ID
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from zim.call_reject import CallReject
 from zim.outcome import (
     NOTHING_TO_REJECT,
@@ -42,6 +42,22 @@ def test_a_ringing_call_is_rejected(zim: SimulatorClient, call_reject: CallRejec
     assert zim.call(asked.call_id).extended_data == {"user0": "by test"}
     assert outcome.spent.attempts == 1
     assert outcome.spent.zim_time > 0
+
+
+def test_started_anew_it_reads_the_secret_opens_a_connection_and_has_room_in_the_window(
+    zim: SimulatorClient, aws: Any
+) -> None:
+    call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=1))
+    call_reject(request(zim), REMAINING)
+    aws.put_secret_value(SecretId="zim", SecretString="no longer a secret")
+    call_reject.start_anew()
+    assert call_reject(request(zim), REMAINING).kind is SECRET_UNREADABLE
+    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
+    outcome = call_reject(request(zim), REMAINING)
+    assert outcome.kind is REJECTED
+    assert outcome.spent.window_wait == pytest.approx(0, abs=0.1)
+    before, after = zim.requests()
+    assert before.connection != after.connection
 
 
 def test_what_zim_answers_decides_the_outcome(zim: SimulatorClient, call_reject: CallReject) -> None:

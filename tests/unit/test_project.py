@@ -1,13 +1,16 @@
 """What surrounds the code: the release's number, the application repository, the deployment, the Makefile."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from samtranslator.yaml_helper import yaml_parse
 
+from local import publishable
 from zim.outcome import REJECTED
 from zim.return_codes import RETURN_CODES
 
@@ -62,8 +65,17 @@ def test_the_applications_files_exist_for_sam_to_upload(member: str) -> None:
     assert 0 < (ROOT / APPLICATION[member]).stat().st_size < 5_000_000
 
 
-def test_every_resource_of_the_template_is_of_a_type_that_can_be_published() -> None:
-    assert {resource["Type"] for resource in TEMPLATE["Resources"].values()} <= PUBLISHABLE
+def test_what_is_published_has_resources_of_publishable_types_alone_and_none_that_others_refer_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged = tmp_path / "packaged.yaml"
+    packaged.write_text(json.dumps(TEMPLATE))
+    monkeypatch.setattr("sys.argv", ["publishable", str(packaged)])
+    publishable.main()
+    published = yaml.safe_load(packaged.read_text())
+    assert {resource["Type"] for resource in published["Resources"].values()} <= PUBLISHABLE
+    for name in TEMPLATE["Resources"].keys() - published["Resources"].keys():
+        assert name not in packaged.read_text()
 
 
 def test_the_deploy_role_is_for_one_environment_of_one_repository() -> None:
