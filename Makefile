@@ -128,6 +128,8 @@ $(LINTER): requirements/package-lock.json | .venv/ready
 lock: .venv/ready ## pin the newest versions that the .in files admit
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	  layers/zim/requirements.in -o layers/zim/requirements.txt
+	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
+	  benchmarks/floor/requirements.in -o benchmarks/floor/requirements.txt
 	for name in dev sam ministack lambda; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
 	    requirements/$$name.in -o requirements/$$name.txt; done

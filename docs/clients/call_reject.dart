@@ -1,5 +1,6 @@
 // Rejects a call invitation from a notification's "Decline", while the app is closed: docs/clients.md.
-// Needs package:http and package:flutter_local_notifications.
+// Needs package:http and package:flutter_local_notifications, and on Android this in <application> of the manifest:
+// <receiver android:exported="false" android:name="com.dexterous.flutterlocalnotifications.ActionBroadcastReceiver" />
 
 import 'dart:convert';
 import 'dart:math';

@@ -1,5 +1,6 @@
 """What surrounds the code: the release's number, the application repository, the deployment, the Makefile."""
 
+import fnmatch
 import json
 import re
 import subprocess
@@ -102,6 +103,18 @@ def test_the_execution_role_may_work_on_every_service_of_the_template() -> None:
     policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     allowed = " ".join(str(statement["Action"]) for statement in policy["Statement"])
     assert not {service for service in services if f"{prefixes.get(service, service.lower())}:" not in allowed}
+
+
+def test_the_execution_role_may_work_on_every_alarm_and_no_alarm_of_another_stack() -> None:
+    policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    (alarms,) = re.findall(r":alarm:([^']+)", str(policy))
+    pattern = alarms.replace("${StackName}", "one")
+    resources = TEMPLATE["Resources"].values()
+    names = [each["Properties"]["AlarmName"]["Fn::Sub"] for each in resources if each["Type"].endswith("::Alarm")]
+    assert names
+    for name in names:
+        assert fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one"), pattern)
+        assert not fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one-more"), pattern)
 
 
 def test_every_parameter_is_in_the_readmes_table_and_in_a_group_of_the_console() -> None:
