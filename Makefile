@@ -84,7 +84,7 @@ soak: setup $(BUILT) ## a short form of test-soak
 test-soak: setup $(BUILT) ## the deployed stack under load, under faults, and killed: some 15 minutes, prints figures
 	SOAK=1 .venv/bin/python -m pytest tests/soak --timeout 1200
 
-bench: setup $(BUILT) ## every figure of the README and docs/performance.md, measured and written there; 25 minutes, as root on Linux
+bench: setup $(BUILT) ## every figure of the README and docs/performance.md, measured and written there; 25 minutes, on Linux, memory sizes as root
 	.venv/bin/python -u -m benchmarks.performance
 	.venv/bin/python -u -m benchmarks.tried
 	.venv/bin/python -u -m benchmarks.memory_size

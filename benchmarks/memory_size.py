@@ -74,7 +74,7 @@ def measure(rounds: int, requests: int) -> list[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print the figures and keep them."""
+    """Measure, print the figures and keep them; say so where no share of a processor can be had."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_size", description=__doc__)
     parser.add_argument("--rounds", type=int, default=21, help="cold starts at each size")
     parser.add_argument("--requests", type=int, default=60, help="to a warm function of each size")
@@ -82,8 +82,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         measured = measure(options.rounds, options.requests)
     except LocalError as error:
-        print(f"benchmarks.memory_size: {error}", file=sys.stderr)
-        return 1
+        print(f"Skipped: {error}")
+        return 0
     for each in measured:
         print(f"{each['size']:5} MB  cold start {each['cold']:.3f} s  warm request {each['warm'] * 1000:.1f} ms")
     results.save("memory_size", {"rounds": options.rounds, "requests": options.requests, "sizes": measured})

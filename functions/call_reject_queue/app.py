@@ -81,13 +81,15 @@ def _fate(queued: Queued, receives: int) -> Queued:
 def _outcome(record: SQSRecord, remaining: float) -> Outcome:
     request = None
     age = time.time() - int(record.attributes.sent_timestamp) / 1000
-    # SQS's own metric of the age leaves out what was received three times, which every retried message soon was.
-    metrics.add_metric(name="MessageAge", unit=MetricUnit.Seconds, value=age)
     try:
         request = _request(record.body)
         outcome = _too_old(age) or call_reject(request, remaining)
     except Failed as failed:
         outcome = Outcome.of_failure(failed)
+    if outcome.kind.queued is not Queued.RETRY_THEN_DEAD_LETTER:
+        # SQS's own metric of the age leaves out what was received three times, which every retried message soon was.
+        # What may become a dead letter has its own alarm: a wrong CallId, tried for two minutes, is no late queue.
+        metrics.add_metric(name="MessageAge", unit=MetricUnit.Seconds, value=age)
     report(outcome, "queue", request)
     return outcome
 

@@ -5,13 +5,15 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-from local.processes import HOST, free_port
+from local import publishable
+from local.processes import HOST, free_port, run
 from local.stack import ROOT, SAM, STACK_NAME, Stack, aws_environment, emulator
 
 PARAMETERS = list(yaml_parse((ROOT / "template.yaml").read_text())["Parameters"])
@@ -64,6 +66,9 @@ def test_a_guided_deployment_needs_the_secrets_arn_a_yes_and_enter_for_the_rest(
         answers = {"Parameter ZimSecretArn": arn, "Deploy this changeset?": "y"}
         asked = asked_by([SAM, "deploy", "--guided", "--config-file", settings], environment, answers)
         deployed = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        packaged = tmp_path / "packaged.yaml"
+        package: list[str | Path] = [SAM, "package", "--resolve-s3", "--output-template-file", packaged]
+        run(package, environment=environment, log=tmp_path / "package.log")
     assert asked[2] == "Parameter ZimSecretArn"
     assert asked == [
         "Stack Name",
@@ -80,3 +85,9 @@ def test_a_guided_deployment_needs_the_secrets_arn_a_yes_and_enter_for_the_rest(
     assert deployed["StackStatus"] == "CREATE_COMPLETE"
     saved = tomllib.loads(settings.read_text())["default"]["deploy"]["parameters"]
     assert f'ZimSecretArn="{arn}"' in saved["parameter_overrides"]
+    run(
+        [sys.executable, "-m", "local.publishable", packaged], environment=environment, log=tmp_path / "publishable.log"
+    )
+    resources = yaml_parse(packaged.read_text())["Resources"]
+    assert resources["CallRejectFunction"]["Properties"]["CodeUri"].startswith("s3://")
+    assert publishable.NOT_PUBLISHED.isdisjoint(each["Type"] for each in resources.values())

@@ -97,6 +97,16 @@ def test_the_age_of_a_message_is_counted_each_time_it_is_tried(
     assert printed["MessageAge"] == [pytest.approx(61, abs=5)]
 
 
+def test_the_age_of_a_message_that_becomes_a_dead_letter_does_not_count(
+    zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody can send a CallId that does not exist; that rings no alarm for a queue that is late."""
+    queue.handled({**request(zim), "CallId": "made-up"}, receives=9, age=130)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["CallNotFound"] == [1.0]
+    assert "MessageAge" not in printed
+
+
 @pytest.mark.parametrize("code", [660300005, 7, 1, 105001])
 def test_a_retryable_outcome_stays_on_the_queue(zim: SimulatorClient, queue: Queue, code: int) -> None:
     zim.fault("code", code=code)

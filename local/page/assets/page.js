@@ -101,6 +101,7 @@ async function decline(url, call, user) {
 
     const started = performance.now();
     const answer = await fetch(url, { method: "POST", headers, body });
+    if (answer.status === 401) tokens.clear();  // they last for half a day
     const text = await answer.text();
     const milliseconds = Math.round(performance.now() - started);
     const outcome = `${answer.status} ${answer.statusText}`.trim();
