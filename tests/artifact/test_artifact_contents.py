@@ -66,6 +66,20 @@ def test_every_module_of_ours_is_loaded_from_bytecode(function: Path) -> None:
         assert repr(str(bytecode)) in ours
 
 
+NOT_IMPORTED = {
+    "CallRejectFunction": {"boto3", "multiprocessing", "aws_lambda_powertools.utilities.batch"},
+    "CallRejectAsyncFunction": {"boto3", "multiprocessing", "requests", "zim.credentials", "zim.rate_limit"},
+    "CallRejectQueueFunction": {"boto3", "multiprocessing", "http_api"},
+}
+
+
+@every_function
+def test_a_cold_start_imports_nothing_that_the_function_does_not_use(function: Path) -> None:
+    imported_ = set(re.findall(r"^import '([\w.]+)'", started_alone(function).stderr, re.MULTILINE))
+    assert "botocore.session" in imported_
+    assert imported_ & NOT_IMPORTED[function.name] == set()
+
+
 def checked(bytecode: Path, source: Path, artifact: Path) -> bytes:
     """Check that bytecode is used as it is and names the place of its source in Lambda; return its source's hash."""
     place = Path("/var/task" if artifact in FUNCTIONS else "/opt")
