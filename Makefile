@@ -9,6 +9,8 @@ export SAM_CLI_TELEMETRY = 0
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The tests run make as somebody at a terminal does, whatever this one was told.
+unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
 .PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
@@ -34,7 +36,10 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template audit unit artifact e2e page soak ## everything that CI checks
+test: setup lint types template audit $(BUILT) ## everything that CI checks
+	@echo "Running the tests e2e, unit, artifact and page, two at a time; each is shown when it has ended ..."
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e unit artifact page
+	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
 
 lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
@@ -94,6 +99,7 @@ bench: setup $(BUILT) ## every figure of the README and docs/performance.md, mea
 bench-rate: setup $(BUILT) ## the rate limit on the deployed stack: under load, with kills and a second deploy; 10 minutes
 	.venv/bin/python -u -m benchmarks.rate
 	.venv/bin/python -u -m benchmarks.rate_kill
+	.venv/bin/python -u -m benchmarks.report
 
 bench-share: .venv/ready ## how to share a limit among environments, simulated
 	@PYTHONPATH=layers/zim .venv/bin/python -m benchmarks.share
