@@ -36,11 +36,16 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup lint types template audit $(BUILT) ## everything that CI checks
-	@echo "Running the tests e2e, unit, artifact and page, two at a time; each is shown when it has ended ..."
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e unit artifact page
+test: setup $(BUILT) ## everything that CI checks
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types template audit
+	@echo "Running the tests e2e, which are shown when they have ended, beside unit, artifact and page ..."
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e beside-e2e
 	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
+
+.PHONY: beside-e2e
+beside-e2e:
+	@$(MAKE) --no-print-directory unit artifact page
 
 lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
 	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
