@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.lambda_runtime import BUILT, LAYER, ROOT
+from local.lambda_runtime import BUILT, LAYER
 from local.processes import run
+from local.stack import ROOT, SAM
 
-SAM = ROOT / ".venv-sam" / "bin" / "sam"
 FLOOR = ROOT / "benchmarks" / "floor"
 SAM_TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31

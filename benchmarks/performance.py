@@ -20,9 +20,9 @@ import requests
 from benchmarks import builds, results
 from benchmarks.builds import ASYNC, OURS, Build
 from benchmarks.loopback import serving
-from local.lambda_runtime import BUILT, LAYER, PYTHON, ROOT, environment, started
+from local.lambda_runtime import BUILT, LAYER, PYTHON, environment, started
 from local.processes import LocalError
-from local.stack import step
+from local.stack import ROOT, step
 
 EVENTS = {name: ROOT / "events" / name / "http_api.json" for name in ("CallRejectFunction", "CallRejectAsyncFunction")}
 WARM_UP = ROOT / "benchmarks" / "warm_up.py"

@@ -12,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.memory_size import ROUND_TRIP
 from benchmarks.results import load
-from local.lambda_runtime import ROOT
+from local.stack import ROOT
 
 MEGABYTE = 1_000_000
 MILLISECONDS = 1000

@@ -15,8 +15,8 @@ from typing import Any
 import requests
 
 from local.processes import HOST, LocalError, free_port, process
+from local.stack import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / ".aws-sam" / "build"
 FUNCTION = BUILT / "CallRejectFunction"
 LAYER = BUILT / "ZimLayer" / "python"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.lambda_runtime import FUNCTION, LAYER, PYTHON, ROOT, emulator, environment, written_since
+from local.lambda_runtime import FUNCTION, LAYER, PYTHON, emulator, environment, written_since
+from local.stack import ROOT
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import SERVER_SECRET
 from tests.artifact.runtime import BEARER, LOUD, PLANTED, REQUEST, SHORT_SECONDS, Function, Start, started

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from local import lambda_runtime
-from local.lambda_runtime import PYTHON, ROOT
+from local.lambda_runtime import PYTHON
+from local.stack import ROOT
 
 EVENTS = ROOT / "events" / "CallRejectFunction"
 HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "http_api.json").read_text())

@@ -12,7 +12,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.lambda_runtime import BUILT, LAYER, PYTHON, ROOT, environment
+from local.lambda_runtime import BUILT, LAYER, PYTHON, environment
+from local.stack import ROOT
 from tests.artifact.runtime import imported
 
 LAYER_MAKEFILE = (ROOT / "layers" / "zim" / "Makefile").read_text()

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.results import load
-from local.lambda_runtime import ROOT
+from local.stack import ROOT
 
 PERFORMANCE = (ROOT / "docs" / "performance.md").read_text()
 
@@ -17,6 +17,12 @@ def test_a_page_has_the_figures_that_were_measured_last(page: str) -> None:
 @pytest.mark.parametrize("name", ["performance", "tried", "memory_size"])
 def test_what_is_kept_was_measured_twenty_times_at_least(name: str) -> None:
     assert load(name)["measured"]["rounds"] >= 20
+
+
+def test_the_rates_that_are_kept_were_measured_for_a_minute_each() -> None:
+    measured = load("rate")["measured"]
+    assert {each["round_trip"] for each in measured} == {0.03, 0.1, 0.3}
+    assert all(each["seconds"] > 59 for each in measured)
 
 
 def test_what_snap_start_costs_is_worked_out_for_the_memory_that_the_functions_have() -> None:
