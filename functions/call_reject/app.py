@@ -1,49 +1,52 @@
-"""POST /call-reject, and direct invocation with a bare request: one request, answered with ZIM's outcome."""
+"""POST /call-reject and direct invocation: reject one call and return ZIM's response."""
 
 import json
 import os
-from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from snapshot_restore_py import register_after_restore
 
-import http_api
-from zim.call_reject import CallReject
-from zim.outcome import Failed, Outcome
-from zim.request import CallRejectRequest, from_members
+from zim import http_api
+from zim.call_reject import CallRejectService
+from zim.errors import CallRejectError
+from zim.request import CallRejectRequest
 from zim.settings import Settings
-from zim.telemetry import logger, metrics, report
+from zim.telemetry import logger, metrics, observe
 
-call_reject = CallReject.from_settings(Settings.from_environment(os.environ))
-register_after_restore(call_reject.start_anew)  # with SnapStart
+JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
+
+service = CallRejectService.from_settings(Settings.from_environment(os.environ))
+register_after_restore(service.reset)  # SnapStart
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
 @metrics.log_metrics
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Answer an HTTP API's event with a response, and a bare request with ZIM's answer.
-
-    Raises
-    ------
-    Exception
-        for a bare request that failed: its class has the name of the outcome, for Step Functions to catch, and its
-        message is the problem as JSON.
-    """
+    """Return an HTTP response for an HTTP API event, and ZIM's response for a bare request."""
+    remaining_seconds = context.get_remaining_time_in_millis() / 1000
     if isinstance(event, dict) and "requestContext" in event:
-        return http_api.response(_outcome(lambda: http_api.request(event), "http", context))
-    outcome = _outcome(lambda: from_members(event), "direct", context)
-    if not outcome.kind.is_success():
-        raise type(outcome.kind.name, (Exception,), {})(json.dumps(outcome.body()))
-    return outcome.body()
+        return _handle_http(event, remaining_seconds)
+    return _handle_direct(event, remaining_seconds)
 
 
-def _outcome(read: Callable[[], CallRejectRequest], trigger: str, context: LambdaContext) -> Outcome:
-    request = None
+def _handle_http(event: dict[str, Any], remaining_seconds: float) -> dict[str, Any]:
     try:
-        request = read()
-        outcome = call_reject(request, context.get_remaining_time_in_millis() / 1000)
-    except Failed as failed:
-        outcome = Outcome.of_failure(failed)
-    report(outcome, trigger, request)
-    return outcome
+        with observe("http", service.stats) as observation:
+            observation.request = http_api.parse_request(event, JWT_USER_CLAIM)
+            observation.response = service.reject(observation.request, remaining_seconds)
+    except CallRejectError as error:
+        return http_api.problem_response(error)
+    return http_api.response(200, observation.response.to_dict())
+
+
+def _handle_direct(event: Any, remaining_seconds: float) -> dict[str, Any]:
+    try:
+        with observe("direct", service.stats) as observation:
+            observation.request = CallRejectRequest.from_dict(event)
+            observation.response = service.reject(observation.request, remaining_seconds)
+    except CallRejectError as error:
+        # Lambda returns the class name as errorType, and the text of the exception as errorMessage.
+        error.args = (json.dumps(http_api.problem(error)),)
+        raise
+    return observation.response.to_dict()

@@ -1,4 +1,4 @@
-"""POST /call-reject/async: a request that is valid is put on the queue and answered at once. ZIM is not called here."""
+"""POST /call-reject/async: put a valid request on the queue. This function does not call ZIM."""
 
 import json
 import os
@@ -7,36 +7,37 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-import http_api
+from zim import http_api
 from zim.aws import client
-from zim.outcome import ACCEPTED, QUEUE_UNAVAILABLE, Failed, Outcome, Spent
+from zim.errors import CallRejectError, QueueUnavailable
 from zim.request import CallRejectRequest
-from zim.telemetry import logger, metrics, report
+from zim.telemetry import ACCEPTED, logger, metrics, observe
 
+JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
 QUEUE_URL = os.environ["QUEUE_URL"]
+
 queue = client("sqs")
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answer an HTTP API's event with 202 and the message's id, or with a problem."""
-    request = None
+    """Answer an HTTP API event with 202 and the message id, or with a problem."""
     try:
-        request = http_api.request(event)
-        named = {"MessageId": _queued(request)}
-        outcome = Outcome(ACCEPTED, "", "put on the queue", Spent(), named=named)
-    except Failed as failed:
-        outcome = Outcome.of_failure(failed)
-    report(outcome, "http", request)
-    return http_api.response(outcome)
+        with observe("http", success=ACCEPTED) as observation:
+            observation.request = http_api.parse_request(event, JWT_USER_CLAIM)
+            message_id = _send(observation.request)
+    except CallRejectError as error:
+        return http_api.problem_response(error)
+    return http_api.response(202, {"MessageId": message_id})
 
 
-def _queued(request: CallRejectRequest) -> str:
+def _send(request: CallRejectRequest) -> str:
     try:
-        # As ASCII: a message may not hold every character that ExtendedData may.
-        message_id: str = queue.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps(request.members()))["MessageId"]
+        # json.dumps escapes to ASCII, because a message cannot contain every character that ExtendedData can.
+        message_id: str = queue.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps(request.to_dict()))["MessageId"]
     except (BotoCoreError, ClientError) as error:
-        detail = "The request may not be on the queue; asking again is harmless."
-        raise Failed(QUEUE_UNAVAILABLE, detail, f"the queue refused the message: {error}") from None
+        raise QueueUnavailable(
+            "The queue did not confirm the request. It may have been queued.", cause=f"cannot send the message: {error}"
+        ) from None
     return message_id

@@ -1,7 +1,7 @@
-"""Take the description of every service but those named out of botocore's data: `trim_botocore.py DATA SERVICE ...`.
+"""Remove all services except the named ones from botocore's data: `trim_botocore.py DATA SERVICE ...`.
 
-Each new session of botocore's reads `endpoints.json`, with the hosts of all services; parsing it takes longer than
-making a client (docs/performance.md).
+Each new botocore session reads `endpoints.json`, which lists the hosts of all services. Parsing the whole file takes
+longer than creating a client (docs/performance.md).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Clients of AWS's services."""
+"""Clients for AWS services."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ from botocore.config import Config
 
 
 def client(service: str) -> Any:
-    """Return an SDK client that gives up early enough, in 7 s at worst, for the caller to be told.
+    """Return a botocore client that gives up after at most 7 s.
 
-    It is botocore's own: what boto3 puts around it costs a cold start time and is not used (docs/performance.md).
+    botocore, because importing boto3 costs a fifth of a cold start and adds nothing that is used here
+    (docs/performance.md).
     """
     retries: Any = {"mode": "standard", "total_max_attempts": 2}
     config = Config(connect_timeout=1, read_timeout=2, retries=retries)

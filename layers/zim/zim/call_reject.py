@@ -1,90 +1,138 @@
-"""Rejects a call: ties credentials, window and server API together. One request in, one outcome out."""
+"""The service: reject a call within the rate limit, with the retries that are safe to make immediately."""
 
 import math
 import time
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Self
 
 from zim.aws import client
 from zim.credentials import Credentials, CredentialsStore
-from zim.outcome import RATE_LIMITED, Answer, Failed, Outcome, Spent
-from zim.rate_limit import Window, WindowFullError
+from zim.errors import CallRejectError, RateLimited, ZimUnreachable
+from zim.rate_limit import RateLimitWindow, WindowFullError
 from zim.request import CallRejectRequest
-from zim.return_codes import SIGNATURE_WRONG, meaning_of
-from zim.server_api import ConnectionDiedError, ServerApi
+from zim.response import ZimResponse
+from zim.return_codes import SIGNATURE_REJECTED, raise_for_code
+from zim.server_api import ServerApi
 from zim.settings import Settings
 
 RESERVED_SECONDS = 0.5
-"""Of an invocation's remaining time, what is kept for answering, the log line and the metrics."""
+"""The part of an invocation's remaining time that is kept for the response, the log line and the metrics."""
 
-SHORTEST_CALL_SECONDS = 1.0
-"""A call is not begun with less time than this left for ZIM's answer."""
+MIN_CALL_SECONDS = 1.0
+"""No call starts with less time than this left for ZIM's response."""
+
+MIN_REFRESH_SECONDS = 8.0
+"""The secret is not refreshed with less time than this left: reading it can take 7 s."""
 
 
-RENEWAL_SECONDS = 8.0
-"""The secret is not read anew with less time than this left: the reading alone may take 7 s."""
+@dataclass(slots=True)
+class CallStats:
+    """What the current request has used: calls sent, and seconds spent waiting for the rate limit and for ZIM.
+
+    An execution environment handles one request at a time, so one object serves all of them.
+    """
+
+    attempts: int = 0
+    window_wait: float = 0.0
+    zim_time: float = 0.0
+
+    def reset(self) -> None:
+        """Start a new request."""
+        self.attempts, self.window_wait, self.zim_time = 0, 0.0, 0.0
 
 
-class CallReject:
-    """What an execution environment keeps from one request to the next: credentials, window, connection."""
+class RetryReason(Enum):
+    """Why a call is repeated immediately."""
 
-    def __init__(self, credentials: CredentialsStore, window: Window, server_api: ServerApi) -> None:
+    CONNECTION_LOST = auto()
+    SECRET_ROTATED = auto()
+
+
+def retry_reason(error: CallRejectError) -> RetryReason | None:
+    """Return why the request can succeed if it is sent again immediately, or None if it cannot."""
+    if isinstance(error, ZimUnreachable) and error.connection_lost:
+        # Typical of an idle connection that ZIM closed. A new one is likely to work.
+        return RetryReason.CONNECTION_LOST
+    if error.response and error.response.code == SIGNATURE_REJECTED:
+        # The cached secret may be older than its rotation.
+        return RetryReason.SECRET_ROTATED
+    return None
+
+
+class CallRejectService:
+    """The state that an execution environment keeps between requests: credentials, rate limit and connection."""
+
+    def __init__(self, credentials: CredentialsStore, window: RateLimitWindow, server_api: ServerApi) -> None:
         self._credentials = credentials
         self._window = window
         self._server_api = server_api
+        self.stats = CallStats()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Make one for a function with these settings; nothing is read or sent yet."""
+        """Return a service with these settings. Nothing is read or sent yet."""
         return cls(
             CredentialsStore(settings.secret_id, client("secretsmanager")),
-            Window(settings.calls_per_second, settings.reserved_concurrency),
+            RateLimitWindow(settings.calls_per_second, settings.reserved_concurrency),
             ServerApi(settings.api_base_url),
         )
 
-    def start_anew(self) -> None:
-        """Keep nothing of what was: another environment, later and elsewhere, goes on from this one's memory."""
-        self._credentials.forget()
-        self._window.forget()
-        self._server_api.disconnect()
+    def reset(self) -> None:
+        """Discard cached state after a SnapStart restore: the snapshot may be old, and others are restored from it."""
+        self._credentials.clear()
+        self._window.reset()
+        self._server_api.close()
 
-    def __call__(self, request: CallRejectRequest, remaining: float) -> Outcome:
-        """Reject the call of this request, within the `remaining` seconds of an invocation; raises nothing."""
-        spent = Spent()
-        try:
-            answer = self._ask(request, time.monotonic() + remaining - RESERVED_SECONDS, spent)
-        except Failed as failed:
-            return Outcome.of_failure(failed, spent)
-        kind, meaning = meaning_of(answer.code)
-        said = f"ZIM answered {answer.code}: {meaning}"
-        return Outcome(kind, f"{said}.", said, spent, answer, retry_after=kind.retry_after)
+    def reject(self, request: CallRejectRequest, remaining_seconds: float) -> ZimResponse:
+        """Reject the call and return ZIM's response.
 
-    def _ask(self, request: CallRejectRequest, deadline: float, spent: Spent) -> Answer:
-        """Get an answer; if the signature is wrong and the secret was rotated meanwhile, one by the new secret."""
+        Parameters
+        ----------
+        request
+            The request.
+        remaining_seconds
+            The remaining time of the invocation, which bounds every wait.
+
+        Raises
+        ------
+        CallRejectError
+            the subclass for what went wrong.
+        """
+        deadline = time.monotonic() + remaining_seconds - RESERVED_SECONDS
         credentials = self._credentials.get()
-        answer = self._try_twice(request, credentials, deadline, spent)
-        if answer.code != SIGNATURE_WRONG or deadline - time.monotonic() < RENEWAL_SECONDS:
-            return answer
-        renewed = self._credentials.get(anew=True)
-        return answer if renewed == credentials else self._try_twice(request, renewed, deadline, spent)
+        retried: set[RetryReason] = set()
+        while True:
+            try:
+                return self._send(request, credentials, deadline)
+            except CallRejectError as error:
+                reason = retry_reason(error)
+                if reason is None or reason in retried:
+                    raise
+                retried.add(reason)
+                if reason is RetryReason.SECRET_ROTATED:
+                    if deadline - time.monotonic() < MIN_REFRESH_SECONDS:
+                        raise
+                    current, credentials = credentials, self._credentials.get(force_refresh=True)
+                    if credentials == current:
+                        raise
 
-    def _try_twice(self, request: CallRejectRequest, credentials: Credentials, deadline: float, spent: Spent) -> Answer:
-        """Try again after a connection that died: if the call was rejected already, ZIM answers that it has ended."""
+    def _send(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> ZimResponse:
+        """Send one call as soon as the rate limit allows, and return ZIM's response if its code is success."""
         try:
-            return self._try(request, credentials, deadline, spent)
-        except ConnectionDiedError:
-            return self._try(request, credentials, deadline, spent)
-
-    def _try(self, request: CallRejectRequest, credentials: Credentials, deadline: float, spent: Spent) -> Answer:
-        try:
-            with self._window.call(deadline - SHORTEST_CALL_SECONDS) as waited:
-                spent.window_wait += waited
-                spent.attempts += 1
+            with self._window.slot(deadline - MIN_CALL_SECONDS) as waited:
+                self.stats.attempts += 1
+                self.stats.window_wait += waited
                 started = time.monotonic()
                 try:
-                    return self._server_api.call_reject(request, credentials, deadline)
+                    response = self._server_api.call_reject(request, credentials, deadline)
                 finally:
-                    spent.zim_time += time.monotonic() - started
+                    self.stats.zim_time += time.monotonic() - started
         except WindowFullError as full:
-            detail = "The rate limit leaves no room for a call within the time that an answer may take."
-            cause = f"no call may start in the invocation's time; the window has room in {full.retry_after:.1f} s"
-            raise Failed(RATE_LIMITED, detail, cause, retry_after=math.ceil(full.retry_after)) from None
+            raise RateLimited(
+                "The rate limit allows no call within the time for a response.",
+                cause=f"no call can start before the deadline: {full}",
+                retry_after=max(math.ceil(full.retry_after), 1),
+            ) from None
+        raise_for_code(response)
+        return response

@@ -1,4 +1,4 @@
-"""AppId and ServerSecret from Secrets Manager: cached, and read anew on demand."""
+"""AppId and ServerSecret from Secrets Manager, cached."""
 
 import json
 import re
@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from zim.outcome import SECRET_UNREADABLE, Failed
+from zim.errors import SecretUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-MAX_AGE = 300
-"""Seconds that a secret is used before it is read again."""
+MAX_AGE_SECONDS = 300
+"""The cached secret is read again after this time."""
 
 _APP_IDS = range(1, 2**32)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A uint32 and 32 characters, from the vendor's console (ZEGOCLOUD's documentation, "Accessing Server APIs")."""
+    """AppId (uint32) and ServerSecret (32 characters).
+
+    See https://www.zegocloud.com/docs/zim-server/accessing-server-apis.
+    """
 
     app_id: int
     server_secret: str = field(repr=False)
@@ -36,50 +39,51 @@ class CredentialsStore:
         self._cached: Credentials | None = None
         self._read_at = 0.0
 
-    def get(self, *, anew: bool = False) -> Credentials:
-        """Return the credentials, read within the last `MAX_AGE` seconds, or just now if `anew`.
+    def get(self, *, force_refresh: bool = False) -> Credentials:
+        """Return the credentials, at most `MAX_AGE_SECONDS` old, or read now if `force_refresh` is set.
 
         Raises
         ------
-        Failed
-            with SECRET_UNREADABLE; the next call reads the secret again.
+        SecretUnavailable
+            if the secret cannot be read or is malformed; the next call reads it again.
         """
         now = time.time()
-        if self._cached is None or anew or now - self._read_at >= MAX_AGE:
+        if self._cached is None or force_refresh or now - self._read_at >= MAX_AGE_SECONDS:
             self._cached = None
-            self._cached = _parsed(self._read())
+            self._cached = _parse(self._read())
             self._read_at = now
         return self._cached
 
-    def forget(self) -> None:
-        """Read the secret the next time it is asked for."""
+    def clear(self) -> None:
+        """Discard the cached credentials."""
         self._cached = None
 
     def _read(self) -> str | bytes:
         try:
             secret = self._client.get_secret_value(SecretId=self._secret_id)
         except (BotoCoreError, ClientError) as error:
-            raise _unreadable(f"the secret cannot be read: {error}") from None
+            raise _unavailable(f"cannot read the secret: {error}") from None
         return secret["SecretString"] if "SecretString" in secret else secret["SecretBinary"]
 
 
-def _parsed(secret: str | bytes) -> Credentials:
+def _parse(secret: str | bytes) -> Credentials:
     try:
         members = json.loads(secret)
     except (ValueError, RecursionError):
-        raise _unreadable("the secret is not JSON") from None
+        raise _unavailable("the secret is not JSON") from None
     if not isinstance(members, dict):
-        raise _unreadable("the secret is not a JSON object")
+        raise _unavailable("the secret is not a JSON object")
     app_id, server_secret = members.get("AppId"), members.get("ServerSecret")
-    if isinstance(app_id, str) and app_id.isascii() and app_id.isdecimal() and len(app_id) <= len(str(_APP_IDS[-1])):
+    if isinstance(app_id, str) and re.fullmatch("[0-9]{1,10}", app_id):
         app_id = int(app_id)
     if type(app_id) is not int or app_id not in _APP_IDS:
-        raise _unreadable("AppId in the secret is missing or not a number from 1 to 4294967295")
+        raise _unavailable("AppId in the secret is missing or not a number from 1 to 4294967295")
     if not isinstance(server_secret, str) or not re.fullmatch(r"[!-~]{32}", server_secret):
-        raise _unreadable("ServerSecret in the secret is missing or not 32 characters of ASCII")
+        raise _unavailable("ServerSecret in the secret is missing or not 32 ASCII characters")
     return Credentials(app_id, server_secret)
 
 
-def _unreadable(cause: str) -> Failed:
-    detail = "This server cannot read its ZIM credentials; its operators find the cause in the log."
-    return Failed(SECRET_UNREADABLE, detail, cause)
+def _unavailable(cause: str) -> SecretUnavailable:
+    return SecretUnavailable(
+        "The server cannot read its ZIM credentials. Contact its operator, who finds the cause in the log.", cause=cause
+    )

@@ -1,12 +1,15 @@
-"""The sliding window of one execution environment: its share of the calls that ZIM allows in a second.
+"""The rate limit of one execution environment: its share of the calls that ZIM allows in a second.
 
-ZIM allows an AppId 20 calls a second (its documentation: "Reject a call invitation", "Rate limit"). Where
-`calls_per_second` of them are shared by `environments` environments, each making one call at a time, one environment
-starts at most k = ⌊calls_per_second / environments⌋ in any second; where that is none, one call in
-environments / calls_per_second seconds.
+ZIM allows 20 calls a second for an AppId. See
+https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation, "Rate limit".
 
-A call is counted from the moment its answer came, not from when it left: the call that starts a second after the answer
-to the k-th call before it also arrives at least a second after that call arrived, whatever the network did to either.
+`calls_per_second` calls are shared by `environments` environments, each of which makes one call at a time. One
+environment starts at most k = ⌊calls_per_second / environments⌋ calls in any second. If that is zero, it starts one
+call every environments / calls_per_second seconds.
+
+The window counts a call from the moment its response arrives, not from when it was sent. A call that starts one second
+after that response reaches ZIM at least one second after the earlier call did, whatever the network delays
+(docs/rate-limit.md).
 """
 
 import time
@@ -16,15 +19,15 @@ from contextlib import contextmanager
 
 
 class WindowFullError(Exception):
-    """No call may start before the deadline; `retry_after` seconds from now the window has room for one."""
+    """No call can start before the deadline; the window has a free slot in `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"the window is full for another {retry_after:.3f} s")
+        super().__init__(f"the next free slot is in {retry_after:.3f} s")
         self.retry_after = retry_after
 
 
-class Window:
-    """A sliding window over the answers to the last calls."""
+class RateLimitWindow:
+    """A sliding window over the response times of the latest calls."""
 
     def __init__(
         self,
@@ -35,32 +38,41 @@ class Window:
     ) -> None:
         calls = calls_per_second // environments
         self._seconds = 1.0 if calls else environments / calls_per_second
-        self._answered: deque[float] = deque(maxlen=max(calls, 1))
+        self._finished: deque[float] = deque(maxlen=max(calls, 1))
         self._clock = clock
         self._sleep = sleep
 
-    def forget(self) -> None:
-        """Have room again, as a new environment has."""
-        self._answered.clear()
+    def reset(self) -> None:
+        """Discard all recorded calls, as in a new environment."""
+        self._finished.clear()
 
     @contextmanager
-    def call(self, deadline: float) -> Iterator[float]:
-        """Wait until a call may start, and count it when the block ends, however it ends.
+    def slot(self, deadline: float) -> Iterator[float]:
+        """Wait for a free slot, and record the call when the block ends, with or without an error.
 
-        Takes the latest moment to start (seconds of the clock), gives the seconds waited.
+        Parameters
+        ----------
+        deadline
+            The latest time to start, in seconds of the clock.
+
+        Yields
+        ------
+        float
+            The seconds waited.
 
         Raises
         ------
         WindowFullError
-            at once, without waiting, if no call may start by then.
+            immediately, without waiting, if there is no free slot by then.
         """
-        asked = self._clock()
-        free = self._answered[0] + self._seconds if len(self._answered) == self._answered.maxlen else asked
-        if max(free, asked) > deadline:
-            raise WindowFullError(max(free - asked, 0.0))
-        while (now := self._clock()) < free:
+        now = requested = self._clock()
+        free = self._finished[0] + self._seconds if len(self._finished) == self._finished.maxlen else requested
+        if max(free, requested) > deadline:
+            raise WindowFullError(max(free - requested, 0.0))
+        while now < free:
             self._sleep(free - now)
+            now = self._clock()
         try:
-            yield now - asked
+            yield now - requested
         finally:
-            self._answered.append(self._clock())
+            self._finished.append(self._clock())

@@ -1,4 +1,4 @@
-"""The settings of a function that calls ZIM: its environment variables, read once and checked at start."""
+"""The settings of a function that calls ZIM: its environment variables, read and checked once, at start."""
 
 import re
 from collections.abc import Mapping
@@ -7,18 +7,21 @@ from dataclasses import dataclass
 ZIM_API_BASE_URL = (
     r"^(https://zim-api(-(sha|hkg|fra|lax|bom|sgp))?\.zego\.im|https?://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?)/?$"
 )
-"""The vendor's hosts (ZEGOCLOUD's documentation, "Accessing Server APIs"), and loopback for a stack on one machine."""
+"""ZIM's hosts, and loopback addresses for a local stack.
+
+See https://www.zegocloud.com/docs/zim-server/accessing-server-apis.
+"""
 
 
 class SettingsError(ValueError):
-    """An environment variable that is missing or wrong; the message names it and says what it must be."""
+    """An environment variable is missing or invalid; the message names it and says what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template tells a function.
+    """The settings that the template passes to a function.
 
-    `calls_per_second` calls to ZIM in any second are shared by `reserved_concurrency` execution environments.
+    The `reserved_concurrency` execution environments of the function share `calls_per_second` calls in any second.
     """
 
     secret_id: str
@@ -33,35 +36,35 @@ class Settings:
         Raises
         ------
         SettingsError
-            at the first variable that is missing or wrong, and where the shares of all functions together are more than
-            ZIM allows, which CloudFormation cannot add up.
+            if a variable is missing or invalid, or if the shares of all functions add up to more than ZIM allows, which
+            CloudFormation cannot validate.
         """
         calls, others, limit = (
-            _positive(environment, name)
+            _positive_number(environment, name)
             for name in ("CALLS_PER_SECOND", "OTHER_CALLS_PER_SECOND", "ZIM_CALLS_PER_SECOND_LIMIT")
         )
         if calls + others > limit:
             raise SettingsError(
-                f"CALLS_PER_SECOND {calls} and OTHER_CALLS_PER_SECOND {others} are together more than "
-                f"ZIM_CALLS_PER_SECOND_LIMIT {limit}: lower the parameter ApiCallsPerSecond or QueueCallsPerSecond, or "
-                "raise ZimCallsPerSecondLimit if ZEGOCLOUD has granted your AppId more."
+                f"CALLS_PER_SECOND ({calls}) plus OTHER_CALLS_PER_SECOND ({others}) exceeds ZIM_CALLS_PER_SECOND_LIMIT "
+                f"({limit}). Lower the parameter ApiCallsPerSecond or QueueCallsPerSecond. Raise "
+                "ZimCallsPerSecondLimit only if ZEGOCLOUD has granted your AppId a higher limit."
             )
         return cls(
-            secret_id=_matching(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret"),
-            api_base_url=_matching(
-                environment, "ZIM_API_BASE_URL", ZIM_API_BASE_URL, "a host of ZIM's over https, or a loopback address"
+            secret_id=_match(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret"),
+            api_base_url=_match(
+                environment, "ZIM_API_BASE_URL", ZIM_API_BASE_URL, "the https URL of a ZIM host, or a loopback address"
             ).rstrip("/"),
             calls_per_second=calls,
-            reserved_concurrency=_positive(environment, "RESERVED_CONCURRENCY"),
+            reserved_concurrency=_positive_number(environment, "RESERVED_CONCURRENCY"),
         )
 
 
-def _matching(environment: Mapping[str, str], name: str, pattern: str, what: str) -> str:
+def _match(environment: Mapping[str, str], name: str, pattern: str, what: str) -> str:
     value = environment.get(name, "")
     if not re.fullmatch(pattern, value):
-        raise SettingsError(f"The environment variable {name} must be {what}; it is {value!r}.")
+        raise SettingsError(f"The environment variable {name} must be {what}. It is {value!r}.")
     return value
 
 
-def _positive(environment: Mapping[str, str], name: str) -> int:
-    return int(_matching(environment, name, r"0*[1-9][0-9]{0,8}", "a whole number from 1 up"))
+def _positive_number(environment: Mapping[str, str], name: str) -> int:
+    return int(_match(environment, name, r"0*[1-9][0-9]{0,8}", "a positive whole number"))

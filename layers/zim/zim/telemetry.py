@@ -1,49 +1,106 @@
-"""What operators see of a request: one structured log line, and its metrics (Powertools Logger and Metrics)."""
+"""The log line and the metrics of each request (Powertools Logger and Metrics)."""
 
 import functools
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 
-from zim.outcome import Outcome
+from zim.errors import CallRejectError
 from zim.request import CallRejectRequest
+from zim.response import ZimResponse
 
-# Escaped as ASCII: nothing in a CallId or in an answer of ZIM's can break a line, or the writing of it.
+if TYPE_CHECKING:
+    from zim.call_reject import CallStats
+
+# json.dumps escapes to ASCII, so no character in a CallId or a response of ZIM can break a line.
 logger = Logger(location=None, json_serializer=functools.partial(json.dumps, default=str))
 metrics = Metrics()
 
-_FAULT = 500
-
-# At DEBUG they write whole answers and URLs, with the secret, signatures and ExtendedData; and a log level that is set
-# for Lambda holds for every library.
+# At DEBUG these libraries log responses and URLs, and with them the secret, signatures and ExtendedData. A log level
+# that is configured for the Lambda function applies to all libraries.
 for _library in ("botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
+_SERVER_ERROR = 500
 
-def report(outcome: Outcome, trigger: str, request: CallRejectRequest | None) -> None:
-    """Log one line and count one outcome for a request, which is None if it was not valid."""
-    kind, answer, spent = outcome.kind, outcome.answer, outcome.spent
-    window_wait, zim_time = round(spent.window_wait * 1000, 1), round(spent.zim_time * 1000, 1)
-    log = logger.error if kind.status >= _FAULT else logger.info
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A successful outcome; the failures are the classes in `zim.errors`."""
+
+    name: str
+    status: int
+    message: str
+
+
+REJECTED = Success("Rejected", 200, "call rejected")
+ACCEPTED = Success("Accepted", 202, "request queued")
+
+
+@dataclass(slots=True)
+class Observation:
+    """What becomes known about a request while it is handled."""
+
+    request: CallRejectRequest | None = None
+    response: ZimResponse | None = None
+
+
+@contextmanager
+def observe(trigger: str, stats: "CallStats | None" = None, success: Success = REJECTED) -> Iterator[Observation]:
+    """Log one line and count one outcome for the request that the block handles.
+
+    Parameters
+    ----------
+    trigger
+        `http`, `direct` or `queue`.
+    stats
+        The attempts and times of the service, if the block calls ZIM. They are reset first.
+    success
+        The outcome if no error leaves the block. An unexpected error is neither logged nor counted here.
+    """
+    if stats:
+        stats.reset()
+    observation = Observation()
+    try:
+        yield observation
+    except CallRejectError as error:
+        observation.response = error.response
+        _report(error.name, error.status, error.cause, trigger, observation, stats)
+        raise
+    _report(success.name, success.status, success.message, trigger, observation, stats)
+
+
+def _report(
+    outcome: str, status: int, message: str, trigger: str, observation: Observation, stats: "CallStats | None"
+) -> None:
+    request, response = observation.request, observation.response
+    window_wait_ms = round(stats.window_wait * 1000, 1) if stats else 0.0
+    zim_ms = round(stats.zim_time * 1000, 1) if stats else 0.0
+    attempts = stats.attempts if stats else 0
+    log = logger.error if status >= _SERVER_ERROR else logger.info
     log(
-        outcome.cause,
+        message,
         extra={
-            "outcome": kind.name,
-            "status": kind.status,
+            "outcome": outcome,
+            "status": status,
             "trigger": trigger,
             "call_id": request.call_id if request else None,
-            "code": answer.code if answer else None,
-            "zim_request_id": answer.request_id if answer else None,
-            "attempts": spent.attempts,
-            "window_wait_ms": window_wait,
-            "zim_ms": zim_time,
+            "code": response.code if response else None,
+            "zim_request_id": response.request_id if response else None,
+            "attempts": attempts,
+            "window_wait_ms": window_wait_ms,
+            "zim_ms": zim_ms,
         },
     )
-    metrics.add_metric(name=kind.name, unit=MetricUnit.Count, value=1)
-    if spent.attempts:
-        high = MetricResolution.High  # a second, as ZIM counts
-        metrics.add_metric(name="ZimCalls", unit=MetricUnit.Count, value=spent.attempts, resolution=high)
-        metrics.add_metric(name="WindowWait", unit=MetricUnit.Milliseconds, value=window_wait)
-        metrics.add_metric(name="ZimTime", unit=MetricUnit.Milliseconds, value=zim_time)
+    metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+    if attempts:
+        # ZIM's limit applies to each second, so the metric has a resolution of one second.
+        metrics.add_metric(name="ZimCalls", unit=MetricUnit.Count, value=attempts, resolution=MetricResolution.High)
+        metrics.add_metric(name="WindowWait", unit=MetricUnit.Milliseconds, value=window_wait_ms)
+        metrics.add_metric(name="ZimTime", unit=MetricUnit.Milliseconds, value=zim_ms)

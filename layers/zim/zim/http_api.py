@@ -1,0 +1,90 @@
+"""API Gateway HTTP API events (payload format 2.0) and their responses (RFC 9457). For the functions behind HTTPS only.
+
+See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html.
+"""
+
+import base64
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
+
+from zim.errors import CallRejectError, Forbidden, InvalidRequest
+from zim.request import USER_ID_SCHEMA, CallRejectRequest, parse_json
+
+
+def parse_request(event: dict[str, Any], user_claim: str | None) -> CallRejectRequest:
+    """Return the request in an event.
+
+    Parameters
+    ----------
+    event
+        The event of an HTTP API.
+    user_claim
+        The claim of the caller's JWT that is the FromUserId, or None if the API authorizes callers by IAM.
+
+    Raises
+    ------
+    InvalidRequest
+        if the body is not a valid request.
+    Forbidden
+        if the token does not identify a user, or the body names another one.
+    """
+    user = _token_user(event, user_claim) if user_claim else None
+    body = event.get("body")
+    members = parse_json(base64.b64decode(body) if body and event.get("isBase64Encoded") else body)
+    if user is not None and isinstance(members, dict):
+        if members.get("FromUserId", user) != user:
+            raise Forbidden(
+                "FromUserId differs from the user of the token. Omit it.", cause="FromUserId is another user"
+            )
+        members = {**members, "FromUserId": user}
+    return CallRejectRequest.from_dict(members)
+
+
+def _token_user(event: dict[str, Any], claim: str) -> str:
+    authorizer = event["requestContext"].get("authorizer") or {}
+    user = authorizer.get("jwt", {}).get("claims", {}).get(claim)
+    if user is None:
+        raise Forbidden(f"The token has no claim {claim}.")
+    try:
+        validate(event=user, schema=USER_ID_SCHEMA)
+    except SchemaValidationError as error:
+        # Not chained: the validator's message quotes the claim.
+        raise Forbidden(
+            f"The claim {claim} of the token is not a valid FromUserId: it violates the rule {error.rule}."
+        ) from None
+    return str(user)
+
+
+def response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a JSON response to API Gateway."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", **(headers or {})},
+        "body": json.dumps(body),
+    }
+
+
+def problem_response(error: CallRejectError) -> dict[str, Any]:
+    """Return the response to API Gateway for an error."""
+    headers = {"Content-Type": "application/problem+json"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return response(error.status, problem(error), headers)
+
+
+def problem(error: CallRejectError) -> dict[str, Any]:
+    """Return an error as a problem (RFC 9457), with ZIM's response if there is one."""
+    members: dict[str, Any] = {
+        "type": f"urn:problem-type:call-reject:{error.name}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "retryable": error.retryable,
+    }
+    if isinstance(error, InvalidRequest) and error.member:
+        members |= {"member": error.member, "rule": error.rule}
+    if error.response:
+        members |= error.response.to_dict()
+    return members
