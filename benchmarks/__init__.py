@@ -1,1 +1,1 @@
-"""What the README and docs/rate-limit.md claim, measured."""
+"""Benchmarks: the figures in docs/performance.md and docs/rate-limit.md."""

@@ -1,10 +1,12 @@
-"""What is compared: our function, the same sources built by SAM's own Python build, and the floor built as ours is."""
+"""The builds to compare: the project's functions, the same sources built by SAM's Python builder, and the floor."""
 
+import compileall
 import os
+import py_compile
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,64 +30,45 @@ Resources:
 
 @dataclass(frozen=True)
 class Build:
-    """A function and its layer, as they would be in `/var/task` and `/opt/python`."""
+    """The folders that Lambda mounts as `/var/task` and `/opt/python`."""
 
     function: Path
     layer: Path
 
     @property
     def python_path(self) -> str:
-        """Where the runtime would look for modules, what the function has first."""
+        """The value of PYTHONPATH: the function's modules come first, as in Lambda."""
         return f"{self.function}:{self.layer}"
 
 
-OURS = Build(BUILT / "CallRejectFunction", LAYER)
-ASYNC = Build(BUILT / "CallRejectAsyncFunction", LAYER)
+CALL_REJECT = Build(BUILT / "CallRejectFunction", LAYER)
+CALL_REJECT_ASYNC = Build(BUILT / "CallRejectAsyncFunction", LAYER)
 
 
-def built_by_sam(folder: Path) -> Build:
-    """Build our sources as `sam build` does of itself: no bytecode, and everything that is in the dependencies."""
+def build_with_sam(folder: Path) -> Build:
+    """Build the sources with `sam build` and its default Python builder: no bytecode, all of botocore's data."""
+    (folder / "function").mkdir(parents=True)
     shutil.copytree(ROOT / "layers" / "zim" / "zim", folder / "layer" / "zim", ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(ROOT / "layers" / "zim" / "requirements.txt", folder / "layer")
-    (folder / "function").mkdir()
-    for source in ("call_reject/app.py", "http_api.py"):
-        shutil.copy(ROOT / "functions" / source, folder / "function")
-    (folder / "template.yaml").write_text(SAM_TEMPLATE)
-    command: list[str | Path] = [
-        SAM,
-        "build",
-        "--template-file",
-        folder / "template.yaml",
-        "--build-dir",
-        folder / "built",
-    ]
+    shutil.copy(ROOT / "functions" / "call_reject" / "app.py", folder / "function")
+    template, output = folder / "template.yaml", folder / "built"
+    template.write_text(SAM_TEMPLATE)
+    command: list[str | Path] = [SAM, "build", "--template-file", template, "--build-dir", output]
     run(command, environment=_environment(folder), log=folder / "sam.log")
-    return Build(folder / "built" / "CallRejectFunction", folder / "built" / "ZimLayer" / "python")
+    return Build(output / "CallRejectFunction", output / "ZimLayer" / "python")
 
 
-def floor(folder: Path) -> Build:
-    """Build the floor with the layer's own Makefile: bytecode, trimmed botocore."""
-    command = [
-        "make",
-        f"--directory={ROOT / 'layers' / 'zim'}",
-        "build-ZimLayer",
-        f"ARTIFACTS_DIR={folder}",
-        f"REQUIREMENTS={FLOOR / 'requirements.txt'}",
-    ]
-    run(command, environment=_environment(folder), log=folder / "make.log")
+def build_floor(folder: Path) -> Build:
+    """Build the floor with the layer's Makefile: bytecode, trimmed botocore."""
+    (folder / "function").mkdir(parents=True)
+    directory, requirements = ROOT / "layers" / "zim", FLOOR / "requirements.txt"
+    command = ["make", f"--directory={directory}", "build-ZimLayer"]
+    variables = [f"ARTIFACTS_DIR={folder}", f"REQUIREMENTS={requirements}"]
+    run([*command, *variables], environment=_environment(folder), log=folder / "make.log")
     shutil.rmtree(folder / "python" / "zim")
-    (folder / "function").mkdir()
     shutil.copy(FLOOR / "app.py", folder / "function")
-    compile_all: list[str | Path] = [
-        "python3.13",
-        "-m",
-        "compileall",
-        "-q",
-        "--invalidation-mode",
-        "unchecked-hash",
-        folder / "function",
-    ]
-    run(compile_all, environment=_environment(folder), log=folder / "compile.log")
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder / "function", quiet=1, invalidation_mode=mode)
     return Build(folder / "function", folder / "python")
 
 
@@ -94,8 +77,8 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "MAKEFLAGS": "", "SAM_CLI_TELEMETRY": "0", "TMPDIR": str(folder)}
 
 
-def sizes(folders: Sequence[Path]) -> tuple[int, int]:
-    """Return how many bytes these folders have zipped, each by itself as SAM does it, and unzipped."""
+def package_size(folders: Iterable[Path]) -> dict[str, int]:
+    """Return the bytes of these folders, zipped (one archive each, as SAM does) and unzipped."""
     zipped = unzipped = 0
     for folder in folders:
         with tempfile.TemporaryFile() as archive:
@@ -104,4 +87,4 @@ def sizes(folders: Sequence[Path]) -> tuple[int, int]:
                     zip_file.write(file, file.relative_to(folder))
             zipped += archive.tell()
         unzipped += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return zipped, unzipped
+    return {"zipped": zipped, "unzipped": unzipped}

@@ -1,4 +1,4 @@
-"""Ways to keep a function of the deployed stack saturated: clients over HTTPS, messages on the queue."""
+"""Loads that saturate a function of the deployed stack: clients over HTTPS, messages on the queue."""
 
 import contextlib
 import json
@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -16,168 +15,158 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.processes import LocalError
+from local.processes import LocalError, until
 from local.stack import API_SECONDS, KEY, REGION, STACK_NAME, Stack
 
 EXTRA_CLIENTS = 2
-"""So many more than the environments: whoever frees one finds a request waiting."""
+"""Clients beyond the number of environments, so that a free environment always finds a waiting request."""
 
-BUSY = "429 busy"
-BUSY_SECONDS = 0.05
-"""A client that finds all environments busy tries again after that, and up to as much more."""
+THROTTLED = "429 (Lambda)"
+RETRY_SECONDS = 0.05
+"""A throttled client retries after this time, and up to the same time again."""
 
-INVITEES = 100
+USERS_PER_CALL = 100
 RINGING_SECONDS = 600.0
 DRAIN_SECONDS = 60.0
-MESSAGES_AT_ONCE = 10
+BATCH_SIZE = 10
 
 Requests = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a deployed function was told: calls a second, over so many environments."""
+    """The calls per second of a deployed function, and the environments that share them."""
 
     calls_per_second: int
     environments: int
 
-    def rate(self, round_trip: float) -> float:
-        """Return the calls a second that saturated windows let through: each k in a second and a round trip."""
+    def saturated_rate(self, round_trip: float) -> float:
+        """Return the calls per second under full load: each environment makes k in one second and a round trip."""
         return self.calls_per_second // self.environments * self.environments / (1 + round_trip)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a client was told, at a moment of the monotonic clock, after so many seconds."""
+class Response:
+    """A response to a client: the monotonic time of its arrival, a label, and the seconds it took."""
 
-    at: float
-    said: str
+    time: float
+    label: str
     seconds: float
 
 
 @dataclass(frozen=True)
 class Load:
-    """A way to saturate one function, with requests of users whose ids begin with the load's name."""
+    """A way to saturate one function. The ids of its users begin with the load's name."""
 
     name: str
     logical_id: str
-    running: Callable[[Stack, Requests, Limit], AbstractContextManager[list[Answer]]]
-
-    def function_name(self, stack: Stack) -> str:
-        """Return the name of the deployed function."""
-        resources = stack.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
-        return next(
-            str(each["PhysicalResourceId"]) for each in resources if each["LogicalResourceId"] == self.logical_id
-        )
+    run: Callable[[Stack, Requests, Limit], AbstractContextManager[list[Response]]]
 
     def limit(self, stack: Stack) -> Limit:
-        """Ask the stack what the function was told, and that its concurrency is really reserved."""
-        name, functions = self.function_name(stack), stack.client("lambda")
-        told = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        limit = Limit(int(told["CALLS_PER_SECOND"]), int(told["RESERVED_CONCURRENCY"]))
+        """Return the limit of the deployed function, after checking that its concurrency is reserved."""
+        resource = stack.client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId=self.logical_id
+        )
+        name, functions = resource["StackResourceDetail"]["PhysicalResourceId"], stack.client("lambda")
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        limit = Limit(int(variables["CALLS_PER_SECOND"]), int(variables["RESERVED_CONCURRENCY"]))
         reserved = functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
         if reserved != limit.environments:
-            raise LocalError(f"{name} was told of {limit.environments} environments, and {reserved} are reserved.")
+            raise LocalError(
+                f"{name} is configured for {limit.environments} environments, but {reserved} are reserved."
+            )
         return limit
 
     def requests(self, stack: Stack, number: int) -> Requests:
-        """Ring so many users, and return the requests that reject their calls."""
+        """Invite this number of users on the simulator, and return the requests that reject the calls."""
         users = [f"{self.name}{each}" for each in range(number)]
-        return [
-            {"FromUserId": user, "CallId": call_id}
-            for some in (users[first : first + INVITEES] for first in range(0, number, INVITEES))
-            for call_id in [stack.simulator.ring(*some, timeout=RINGING_SECONDS)]
-            for user in some
-        ]
+        found: Requests = []
+        for first in range(0, number, USERS_PER_CALL):
+            invited = users[first : first + USERS_PER_CALL]
+            call_id = stack.simulator.ring(*invited, timeout=RINGING_SECONDS)
+            found += [{"FromUserId": user, "CallId": call_id} for user in invited]
+        return found
 
 
 @contextlib.contextmanager
-def https(stack: Stack, wanted: Requests, limit: Limit) -> Iterator[list[Answer]]:
-    """Keep clients asking over HTTPS while the block lasts, one request each at a time; give what they are told."""
-    answers: list[Answer] = []
-    ended = threading.Event()
+def https(stack: Stack, pending: Requests, limit: Limit) -> Iterator[list[Response]]:
+    """Run clients that each send one request at a time, and yield the list that collects their responses."""
+    responses: list[Response] = []
+    stopped = threading.Event()
     clients = [
-        threading.Thread(target=_client, args=(stack, wanted, answers, ended), daemon=True)
+        threading.Thread(target=_run_client, args=(stack, pending, responses, stopped), daemon=True)
         for _ in range(limit.environments + EXTRA_CLIENTS)
     ]
     for client in clients:
         client.start()
     try:
-        yield answers
+        yield responses
     finally:
-        ended.set()
+        stopped.set()
         for client in clients:
             client.join(API_SECONDS)
 
 
-def _client(stack: Stack, wanted: Requests, answers: list[Answer], ended: threading.Event) -> None:
+def _run_client(stack: Stack, pending: Requests, responses: list[Response], stopped: threading.Event) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        while wanted and not ended.is_set():
-            body = json.dumps(wanted.pop())
-            while not ended.is_set():
-                answers.append(answer := _ask(stack, session, body))
-                if answer.said != BUSY:
+        while pending and not stopped.is_set():
+            body = json.dumps(pending.pop())
+            while not stopped.is_set():
+                responses.append(response := _send(stack, session, body))
+                if response.label != THROTTLED:
                     break
-                ended.wait(random.uniform(BUSY_SECONDS, 2 * BUSY_SECONDS))  # noqa: S311 - no secret
+                stopped.wait(random.uniform(RETRY_SECONDS, 2 * RETRY_SECONDS))  # noqa: S311 - not a secret
 
 
-def _ask(stack: Stack, session: requests.Session, body: str) -> Answer:
-    """Send a request as `Stack.post` does, on a connection that stays."""
-    url = stack.call_reject_url
-    address = urlsplit(url)
-    signed = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
+def _send(stack: Stack, session: requests.Session, body: str) -> Response:
+    """Send a signed request, like `Stack.post`, but on a persistent connection."""
+    address = urlsplit(stack.call_reject_url)
+    signed = AWSRequest("POST", stack.call_reject_url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(signed)
-    started = time.monotonic()
+    url, headers = f"{stack.emulator_url}{address.path}", {**signed.headers, "Host": address.netloc}
+    start = time.monotonic()
     try:
-        said = _said(
-            session.post(
-                f"{stack.emulator_url}{address.path}",
-                data=body,
-                headers={**signed.headers, "Host": address.netloc},
-                timeout=API_SECONDS,
-            )
-        )
+        label = _label(session.post(url, data=body, headers=headers, timeout=API_SECONDS))
     except requests.RequestException as error:
-        said = type(error).__name__
-    now = time.monotonic()
-    return Answer(now, said, now - started)
+        label = type(error).__name__
+    end = time.monotonic()
+    return Response(end, label, end - start)
 
 
-def _said(response: requests.Response) -> str:
-    """Name an answer: the status; of a problem also its name and ZIM's code; of the emulator's own 429 that it was."""
+def _label(response: requests.Response) -> str:
+    """Return the status, for a problem also its name and ZIM's code."""
     if response.headers.get("Content-Type") == "application/problem+json":
         problem = response.json()
-        said = [response.status_code, problem["type"].rpartition(":")[2], problem.get("Code")]
-        return " ".join(str(part) for part in said if part is not None)
-    return BUSY if response.status_code == requests.codes.too_many_requests else str(response.status_code)
+        name, code = problem["type"].rpartition(":")[2], problem.get("Code", "")
+        return f"{response.status_code} {name} {code}".strip()
+    return THROTTLED if response.status_code == requests.codes.too_many_requests else str(response.status_code)
 
 
 @contextlib.contextmanager
-def queue(stack: Stack, wanted: Requests, _: Limit) -> Iterator[list[Answer]]:
-    """Have more messages on the queue than can be done while the block lasts. Nobody is answered."""
+def queue(stack: Stack, pending: Requests, _: Limit) -> Iterator[list[Response]]:
+    """Fill the queue with more messages than the function can process, and purge it at the end."""
     sqs, url = stack.client("sqs"), stack.outputs["QueueUrl"]
-    while wanted:
-        some = [wanted.pop() for _ in range(min(MESSAGES_AT_ONCE, len(wanted)))]
-        entries = [{"Id": str(number), "MessageBody": json.dumps(each)} for number, each in enumerate(some)]
+    for first in range(0, len(pending), BATCH_SIZE):
+        batch = enumerate(pending[first : first + BATCH_SIZE])
+        entries = [{"Id": str(number), "MessageBody": json.dumps(request)} for number, request in batch]
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
     try:
         yield []
     finally:
         sqs.purge_queue(QueueUrl=url)
-        _drained(sqs, url)
-
-
-def _drained(sqs: Any, url: str) -> None:
-    """Wait for what the function has already received, so that it does not disturb the next load."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    deadline = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < deadline:
-        left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        if not any(int(left[name]) for name in names):
-            return
-        time.sleep(0.2)
-    raise LocalError(f"The queue was not drained {DRAIN_SECONDS:.0f} s after it was purged.")
+        # Messages in flight would disturb the next load.
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        until(
+            lambda: (
+                not any(
+                    int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][name])
+                    for name in names
+                )
+            ),
+            DRAIN_SECONDS,
+            "The queue was not empty",
+        )
 
 
 LOADS = {

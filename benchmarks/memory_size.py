@@ -1,28 +1,25 @@
-"""Which memory size: time of a cold start and of a warm request at each, and what they cost.
+"""Measure a cold start and a warm request at several memory sizes.
 
 python -m benchmarks.memory_size [--rounds 21] [--requests 60]
 
-Lambda gives a function processor time in proportion to its memory, one processor at 1769 MB (AWS's documentation,
-"Configure Lambda function memory"). Here a control group of Linux gives the share, for which it takes root. This is
-a simulation: Lambda's processors are others, it is reported to start functions faster than their share would, and how
-long its accounting periods are is not documented; 20 ms are assumed.
+Lambda allocates processor time in proportion to memory, one processor at 1769 MB. See
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html. Here a Linux control group simulates that share,
+which requires root. The length of Lambda's scheduling period is not documented; 20 ms is an assumption.
 """
 
 import argparse
 import contextlib
 import os
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks import results
-from benchmarks.builds import OURS
-from benchmarks.loopback import serving
-from benchmarks.performance import EVENTS, cold, warm
-from local.processes import LocalError
+from benchmarks.builds import CALL_REJECT
+from benchmarks.loopback import serve
+from benchmarks.performance import cold_start, event_file, warm_requests
 
 SIZES = (128, 256, 512, 1024, 1769)
 """In MB."""
@@ -30,65 +27,62 @@ SIZES = (128, 256, 512, 1024, 1769)
 ONE_PROCESSOR = 1769
 PERIOD_MICROSECONDS = 20_000
 ROUND_TRIP = 0.1
-"""Seconds that ZIM takes to answer a warm function."""
+"""Seconds that ZIM takes to respond to a warm request."""
 
-_GROUPS = Path("/sys/fs/cgroup")
-_JOIN = 'echo $$ > "$0" && exec "$@"'
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 @contextlib.contextmanager
-def share(size: int) -> Iterator[tuple[str, ...]]:
-    """Give what to put in front of a command so that it gets the processor time that a function of `size` MB gets."""
+def processor_share(size: int) -> Iterator[list[str]]:
+    """Yield a command prefix that limits a process to the processor time of a function with `size` MB."""
     quota = PERIOD_MICROSECONDS * size // ONE_PROCESSOR
-    version_1 = _GROUPS / "cpu"
-    group = (version_1 if version_1.is_dir() else _GROUPS) / f"call-reject-{os.getpid()}"
+    version_1 = CONTROL_GROUPS / "cpu"
+    group = (version_1 if version_1.is_dir() else CONTROL_GROUPS) / f"call-reject-{os.getpid()}"
+    group.mkdir()
     try:
-        group.mkdir()
         if version_1.is_dir():
             (group / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
             (group / "cpu.cfs_quota_us").write_text(str(quota))
         else:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
-    except OSError as error:
-        raise LocalError(f"A control group for processor time cannot be had: {error}") from None
-    try:
-        yield ("sh", "-c", _JOIN, str(group / "cgroup.procs"))
+        yield ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs")]
     finally:
         group.rmdir()
 
 
 def measure(rounds: int, requests: int) -> list[dict[str, Any]]:
-    """Measure each size; the cold starts interleaved."""
-    event = EVENTS["CallRejectFunction"].read_bytes()
-    starts: dict[int, list[float]] = {size: [] for size in SIZES}
-    requests_warm = {}
-    with tempfile.TemporaryDirectory(prefix="call-reject-") as folder, serving() as at_once, serving(ROUND_TRIP) as zim:
+    """Measure every size in every round, in seconds."""
+    event = event_file("CallRejectFunction")
+    cold: dict[int, list[float]] = {size: [] for size in SIZES}
+    warm: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder, serve() as fast_zim, serve(ROUND_TRIP) as zim:
         for _ in range(rounds):
             for size in SIZES:
-                with share(size) as before:
-                    starts[size].append(cold(OURS, at_once, event, Path(folder), before))
+                with processor_share(size) as prefix:
+                    cold[size].append(cold_start(CALL_REJECT, fast_zim, Path(folder), event, prefix))
         for size in SIZES:
-            with share(size) as before:
-                requests_warm[size] = warm(OURS, zim, requests, before)["wall"]
-    return [{"size": size, "cold": median(starts[size]), "warm": requests_warm[size]} for size in SIZES]
+            with processor_share(size) as prefix:
+                warm[size] = warm_requests(CALL_REJECT, zim, requests, prefix)["wall"]
+    return [{"size": size, "cold": median(cold[size]), "warm": warm[size]} for size in SIZES]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure, print the figures and keep them; say so where no share of a processor can be had."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_size", description=__doc__)
+def main() -> None:
+    """Measure, print the figures and save them; skip where control groups are not available."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=21, help="cold starts at each size")
-    parser.add_argument("--requests", type=int, default=60, help="to a warm function of each size")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--requests", type=int, default=60, help="warm requests at each size")
+    options = parser.parse_args()
     try:
-        measured = measure(options.rounds, options.requests)
-    except LocalError as error:
-        print(f"Skipped: {error}")
-        return 0
+        with processor_share(ONE_PROCESSOR):
+            pass
+    except OSError as error:
+        print(f"Skipped: cannot create a control group: {error}")
+        return
+    measured = measure(options.rounds, options.requests)
     for each in measured:
         print(f"{each['size']:5} MB  cold start {each['cold']:.3f} s  warm request {each['warm'] * 1000:.1f} ms")
     results.save("memory_size", {"rounds": options.rounds, "requests": options.requests, "sizes": measured})
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -1,4 +1,4 @@
-"""Cold start, warm request, memory and package: ours, the floor and SAM's own build, side by side and interleaved.
+"""Measure cold start, warm request, memory and package size, next to the floor and to SAM's own build.
 
 python -m benchmarks.performance [--rounds 25] [--requests 1000]
 """
@@ -6,32 +6,29 @@ python -m benchmarks.performance [--rounds 25] [--requests 1000]
 import argparse
 import json
 import random
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import requests
 
 from benchmarks import builds, results
-from benchmarks.builds import ASYNC, OURS, Build
-from benchmarks.loopback import serving
+from benchmarks.builds import Build
+from benchmarks.loopback import serve
 from local.lambda_runtime import BUILT, LAYER, PYTHON, environment, started
 from local.processes import LocalError
 from local.stack import ROOT, step
 
-EVENTS = {name: ROOT / "events" / name / "http_api.json" for name in ("CallRejectFunction", "CallRejectAsyncFunction")}
+EVENTS = ROOT / "events"
 WARM_UP = ROOT / "benchmarks" / "warm_up.py"
-
-type Samples = dict[str, list[float]]
 
 
 def settings(build: Build, url: str) -> dict[str, str]:
-    """Return the environment of a function whose ZIM, Secrets Manager and SQS are at this URL."""
+    """Return the environment variables of a function; ZIM, Secrets Manager and SQS are at this URL."""
     return environment(
         PYTHONPATH=build.python_path,
         ZIM_API_BASE_URL=url,
@@ -42,89 +39,86 @@ def settings(build: Build, url: str) -> dict[str, str]:
     )
 
 
-def cold(build: Build, url: str, event: bytes, folder: Path, before: tuple[str, ...] = ()) -> float:
-    """Return the seconds from the start of a function's process to its first answer."""
-    with started(folder / "function.log", settings(build, url), before=before) as function:
-        # The emulator starts the function's process when the first event comes.
-        begun = time.perf_counter()
-        answer = requests.post(function, data=event, timeout=60)
-        seconds = time.perf_counter() - begun
-    if answer.json().get("statusCode") not in {200, 202}:
-        raise LocalError(f"The function answered {answer.text}")
+def event_file(function: str) -> Path:
+    """Return the sample event of a function behind HTTPS."""
+    return EVENTS / function / "http_api.json"
+
+
+def cold_start(build: Build, url: str, folder: Path, event: Path, prefix: Sequence[str] = ()) -> float:
+    """Return the seconds from the start of the function's process to its first response.
+
+    `prefix` comes before the command that starts the process.
+    """
+    with started(folder / "function.log", settings(build, url), before=tuple(prefix)) as function:
+        # The emulator starts the process when it receives the first event.
+        start = time.perf_counter()
+        response = requests.post(function, data=event.read_bytes(), timeout=60)
+        seconds = time.perf_counter() - start
+    if response.json().get("statusCode") not in {200, 202}:
+        raise LocalError(f"The function returned {response.text}")
     return seconds
 
 
-def warm(build: Build, url: str, requests_each: int, before: tuple[str, ...] = ()) -> dict[str, float]:
-    """Return what one request costs a function that is warm, and its memory early and late."""
-    command = [*before, *PYTHON, WARM_UP, EVENTS["CallRejectFunction"], str(requests_each)]
+def warm_requests(build: Build, url: str, number: int, prefix: Sequence[str] = ()) -> dict[str, float]:
+    """Return the time of a warm request, the peak memory, and the bytes logged for each request."""
+    command = [*prefix, *PYTHON, WARM_UP, event_file("CallRejectFunction"), str(number)]
     done = subprocess.run(command, env=settings(build, url), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LocalError(f"benchmarks/warm_up.py failed: {done.stderr}")
+        raise LocalError(f"{WARM_UP.name} failed: {done.stderr}")
     figures: dict[str, float] = json.loads(done.stderr)
-    return {**figures, "logged": len(done.stdout.encode()) / requests_each}
+    return {**figures, "logged": len(done.stdout.encode()) / number}
 
 
-def cold_starts(compared: Mapping[str, Build], url: str, rounds: int, folder: Path) -> Samples:
-    """Start each function in turn, in an order that chance gives anew in each round."""
-    samples: Samples = {name: [] for name in compared}
-    for _ in range(rounds):
-        for name in random.sample(sorted(compared), len(compared)):
-            event = EVENTS["CallRejectAsyncFunction" if name == "async" else "CallRejectFunction"].read_bytes()
-            samples[name].append(cold(compared[name], url, event, folder))
-    return samples
-
-
-def measure(rounds: int, requests_each: int) -> dict[str, Any]:
-    """Measure everything, and return it; seconds and bytes."""
-    with tempfile.TemporaryDirectory(prefix="call-reject-") as name, serving() as url:
-        folder = Path(name)
-        for part in ("sam", "floor"):
-            (folder / part).mkdir()
-        with step("Building the same sources by SAM's own Python build, and the floor"):
-            by_sam, floor = builds.built_by_sam(folder / "sam"), builds.floor(folder / "floor")
-        with step(f"Starting each of four functions {rounds} times"):
-            compared = {"ours": OURS, "floor": floor, "sam": by_sam, "async": ASYNC}
-            starts = cold_starts(compared, url, rounds, folder)
-        with step(f"Sending {requests_each} requests to each of two functions {rounds} times"):
-            figures: dict[str, list[dict[str, float]]] = {"ours": [], "floor": []}
+def measure(rounds: int, number: int) -> dict[str, Any]:
+    """Measure all builds in every round, in random order. Times are in seconds, sizes in bytes."""
+    with tempfile.TemporaryDirectory() as temporary, serve() as url:
+        folder = Path(temporary)
+        with step("Building with SAM's Python builder, and the floor"):
+            compared = {
+                "call_reject": builds.CALL_REJECT,
+                "call_reject_async": builds.CALL_REJECT_ASYNC,
+                "sam_build": builds.build_with_sam(folder / "sam"),
+                "floor": builds.build_floor(folder / "floor"),
+            }
+        cold: dict[str, list[float]] = {name: [] for name in compared}
+        warm: dict[str, list[dict[str, float]]] = {"call_reject": [], "floor": []}
+        with step(f"Starting {len(compared)} functions {rounds} times"):
             for _ in range(rounds):
-                for each, build in ("ours", OURS), ("floor", floor):
-                    figures[each].append(warm(build, url, requests_each))
-        functions = [folder for folder in BUILT.iterdir() if folder.name.endswith("Function")]
-        zipped, unzipped = builds.sizes([LAYER.parent, *functions])
-        return {
-            "rounds": rounds,
-            "requests": requests_each,
-            "cold": {name: _summary(seconds) for name, seconds in starts.items()},
-            "warm": {name: _summary([each["processor"] for each in all_]) for name, all_ in figures.items()},
-            "memory": {
-                name: {when: statistics.median(each[when] for each in all_) for when in ("early", "late")}
-                for name, all_ in figures.items()
-            },
-            "logged": statistics.median(each["logged"] for each in figures["ours"]),
-            "package": {"zipped": zipped, "unzipped": unzipped},
-        }
+                for name in random.sample(sorted(compared), len(compared)):
+                    event = event_file("CallRejectAsyncFunction" if name.endswith("async") else "CallRejectFunction")
+                    cold[name].append(cold_start(compared[name], url, folder, event))
+        with step(f"Sending {number} requests to {len(warm)} functions {rounds} times"):
+            for _ in range(rounds):
+                for name, figures in warm.items():
+                    figures.append(warm_requests(compared[name], url, number))
+    return {
+        "rounds": rounds,
+        "requests": number,
+        "cold": {name: _summary(seconds) for name, seconds in cold.items()},
+        "warm": {name: _summary([each["processor"] for each in figures]) for name, figures in warm.items()},
+        "memory": {
+            name: {key: median(each[key] for each in figures) for key in ("peak_early", "peak")}
+            for name, figures in warm.items()
+        },
+        "logged": median(each["logged"] for each in warm["call_reject"]),
+        "package": builds.package_size([LAYER.parent, *BUILT.glob("*Function")]),
+    }
 
 
 def _summary(samples: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(samples), "least": min(samples), "most": max(samples)}
+    return {"median": median(samples), "minimum": min(samples), "maximum": max(samples)}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure, print the figures and keep them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.performance", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="of everything that is timed")
-    parser.add_argument("--requests", type=int, default=1000, help="in each round, to a function that is warm")
-    options = parser.parse_args(arguments)
-    try:
-        measured = measure(options.rounds, options.requests)
-    except LocalError as error:
-        print(f"benchmarks.performance: {error}", file=sys.stderr)
-        return 1
+def main() -> None:
+    """Measure, print the figures and save them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=25, help="of every measurement")
+    parser.add_argument("--requests", type=int, default=1000, help="in each round, to a warm function")
+    options = parser.parse_args()
+    measured = measure(options.rounds, options.requests)
     print(json.dumps(measured, indent=2))
     results.save("performance", measured)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

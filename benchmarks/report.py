@@ -1,277 +1,216 @@
-"""Write the measured figures into README.md and the pages of docs/, between the markers that are there for them.
+"""Write the measured figures between the markers in docs/performance.md and docs/rate-limit.md.
 
-python -m benchmarks.report, after the benchmarks whose results it reads: `make bench` runs them all.
+python -m benchmarks.report
+
+It reads the files in `benchmarks/results/`. `make bench` runs the benchmarks first.
 """
 
-import re
-import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from samtranslator.yaml_helper import yaml_parse
 
-from benchmarks.memory_size import ROUND_TRIP
 from benchmarks.results import load
 from local.stack import ROOT
 
-MEGABYTE = 1_000_000
-MILLISECONDS = 1000
+MILLION = 1_000_000
+DAYS_30 = 30 * 24 * 3600
 
-PRICES = {
-    "HTTP API, a million requests": 1.00,
-    "Lambda, a million requests": 0.20,
-    "Lambda arm64, a GB-second": 0.0000133334,
-    "SnapStart's cache, a GB-second": 0.0000015046,
-    "SnapStart's restore, a GB": 0.0001397998,
-    "CloudWatch Logs, a GB taken in": 0.50,
-    "X-Ray, a million traces": 5.00,
-    "SQS, a million requests": 0.40,
-}
-"""In US dollars, as AWS published them for us-east-1 in November 2026, without free tiers."""
+# US dollars in us-east-1, published in November 2026, without free tiers.
+API_REQUEST = 1.00 / MILLION  # https://aws.amazon.com/api-gateway/pricing/
+LAMBDA_REQUEST = 0.20 / MILLION  # https://aws.amazon.com/lambda/pricing/
+LAMBDA_GB_SECOND = 0.0000133334
+SNAPSTART_CACHE_GB_SECOND = 0.0000015046
+SNAPSTART_RESTORE_GB = 0.0001397998
+LOGS_GB = 0.50  # https://aws.amazon.com/cloudwatch/pricing/
+TRACE = 5.00 / MILLION  # https://aws.amazon.com/xray/pricing/
+SQS_REQUEST = 0.40 / MILLION  # https://aws.amazon.com/sqs/pricing/
 
 PLATFORM_LOG_BYTES = 1_000
-"""Of one request, beside the function's own lines: Lambda's START, END and REPORT, the API's access log, and the 26
-bytes that CloudWatch counts for each of six events. An estimate."""
+"""An estimate of what Lambda and API Gateway log for each request, in addition to the function's own lines."""
 
-QUEUE_REQUESTS = 3
-"""To SQS for one message: it is sent, received, deleted."""
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a duration in whole milliseconds."""
+    return f"{seconds * 1000:.0f} ms"
 
 
 def figures() -> str:
-    """Return the README's table."""
+    """Return the table of cold start, warm request, package size and memory."""
     document = load("performance")
-    seen = document["measured"]
-    cold, warm, memory, package = (seen[name] for name in ("cold", "warm", "memory", "package"))
-    start, floor, by_sam, a_sync = (cold[name]["median"] for name in ("ours", "floor", "sam", "async"))
-    request, least = warm["ours"]["median"], warm["floor"]["median"]
-    quick, slow = warm["ours"]["least"], warm["ours"]["most"]
-    late, early, floors = memory["ours"]["late"], memory["ours"]["early"], memory["floor"]["late"]
-    machine = document["machine"]
+    machine, measured = document["machine"], document["measured"]
+    cold = {name: summary["median"] for name, summary in measured["cold"].items()}
+    warm = {name: summary["median"] * 1000 for name, summary in measured["warm"].items()}
+    peak = {name: memory["peak"] for name, memory in measured["memory"].items()}
+    growth = peak["call_reject"] / measured["memory"]["call_reject"]["peak_early"]
+    number, package = measured["requests"], measured["package"]
     rows = [
+        ("Cold start, `/call-reject`", milliseconds(cold["call_reject"]), ""),
         (
-            "cold first request, from the start of the process to the answer",
-            (
-                f"{_ms(start)}: {start / by_sam:.2f} × the same sources built by SAM's own build ({_ms(by_sam)}), "
-                f"{start / floor:.2f} × the floor ({_ms(floor)})"
-            ),
-            "at most 0.40 ×, at most 1.15 ×",
-        ),
-        ("the same for `/async`", f"{_ms(a_sync)}: {a_sync / start:.2f} × `/call-reject`", ""),
-        (
-            "warm request, processor time of the handler",
-            (
-                f"{request * MILLISECONDS:.2f} ms ({quick * MILLISECONDS:.2f} to {slow * MILLISECONDS:.2f}): "
-                f"{request / least:.2f} × the floor"
-            ),
-            "under 2 ms, at most 2 ×",
+            f"Compared with SAM's own build ({milliseconds(cold['sam_build'])})",
+            f"{cold['call_reject'] / cold['sam_build']:.2f} ×",
+            "at most 0.40 ×",
         ),
         (
-            "package: layer and functions",
-            f"{package['zipped'] / MEGABYTE:.1f} MB zipped, {package['unzipped'] / MEGABYTE:.1f} MB unzipped",
-            "at most 4 MB zipped",
+            f"Compared with the floor ({milliseconds(cold['floor'])})",
+            f"{cold['call_reject'] / cold['floor']:.2f} ×",
+            "at most 1.15 ×",
         ),
+        ("Cold start, `/call-reject/async`", milliseconds(cold["call_reject_async"]), ""),
+        ("Warm request, processor time", f"{warm['call_reject']:.2f} ms", ""),
         (
-            f"memory: the most resident after {seen['requests']} requests",
-            (
-                f"{late / MEGABYTE:.0f} MB: {late / floors:.2f} × the floor, {late / early:.2f} × after "
-                f"{seen['requests'] // 10}"
-            ),
-            "at most 1.1 ×, flat",
+            f"Compared with the floor ({warm['floor']:.2f} ms)",
+            f"{warm['call_reject'] - warm['floor']:+.2f} ms",
+            "at most +4 ms",
         ),
-        *(
-            (
-                (
-                    f"rate, {name} saturated for 60 s at round trips of 30, 100, 300 ms: the most calls in any second; "
-                    "what share of the theory (`make bench-rate`)"
-                ),
-                (
-                    f"{max(each['most_in_a_second'] for each in seen_)}; "
-                    f"{', '.join(f'{each["rate"] / each["theory"]:.1%}' for each in seen_)}"
-                ),
-                f"at most {seen_[0]['calls_per_second']}; at least 95 %",
-            )
-            for name, seen_ in _loads().items()
+        ("Package, zipped", f"{package['zipped'] / MILLION:.1f} MB", "at most 4 MB"),
+        ("Package, unzipped", f"{package['unzipped'] / MILLION:.1f} MB", ""),
+        (f"Peak memory after {number} requests", f"{peak['call_reject'] / MILLION:.0f} MB", ""),
+        (
+            f"Compared with the floor ({peak['floor'] / MILLION:.0f} MB)",
+            f"{peak['call_reject'] / peak['floor']:.2f} ×",
+            "at most 1.1 ×",
         ),
+        (f"Compared with {number // 10} requests", f"{growth:.2f} ×", "no growth"),
     ]
-    return "\n".join(
-        [
-            (
-                f"On {document['date']}, {machine['cores']} shared cores ({machine['model']}), Python "
-                f"{machine['python']}; medians of {seen['rounds']}, interleaved. The floor is a handler of ten"
-            ),
-            "lines with boto3 and requests that does nothing but read the secret and call ZIM, built as ours is.",
-            "",
-            "| figure | measured | goal |",
-            "| --- | --- | --- |",
-            *(f"| {figure} | {measured} | {goal} |" for figure, measured, goal in rows),
-            "",
-        ]
+    return (
+        f"Measured on {document['date']} with {machine['cores']} shared cores ({machine['processor']}) and "
+        f"Python {machine['python']}.\nTimes are medians of {measured['rounds']} rounds.\n\n"
+        + table(["Figure", "Measured", "Goal"], rows)
     )
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * MILLISECONDS:.0f} ms"
-
-
-def _loads() -> dict[str, list[dict[str, Any]]]:
-    """Return what was measured of HTTPS alone, which comes first of its round trip, and of HTTPS and the queue."""
-    measured = load("rate")["measured"]
-    alone = {each["round_trip"]: each for each in reversed(measured) if each["load"] == "https"}
-    together = [each for each in measured if each["load"] == "https + queue"]
-    return {"HTTPS": list(reversed(alone.values())), "HTTPS and queue": together}
-
-
-def rates() -> str:
-    """Return the table of the rates under load."""
-    document = load("rate")
-    machine = document["machine"]
-    rows = [
-        (
-            name,
-            _ms(each["round_trip"]),
-            f"{each['calls_per_second']}",
-            f"{each['most_in_a_second']}",
-            f"{each['refused_by_zim']}",
-            f"{each['rate']:.2f}",
-            f"{each['rate'] / each['theory']:.1%}",
-            " / ".join(f"{each[name] * MILLISECONDS:.0f}" for name in ("p50", "p95", "p99")) + " ms",
-            f"{each['load_average_after']:.1f}",
-        )
-        for name, measured in _loads().items()
-        for each in measured
-    ]
-    return "\n".join(
-        [
-            f"On {document['date']}, {machine['cores']} shared cores, Python {machine['python']}:",
-            "",
-            (
-                "| load | round trip | limit | most in any second | 660300005 | calls a second | of C / (1 + R) | "
-                "p50 / p95 / p99 of the 200s | load average |"
-            ),
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-            *(f"| {' | '.join(row)} |" for row in rows),
-            "",
-        ]
-    )
-
-
-def sizes() -> str:
-    """Return the table of memory sizes, with what a million requests cost."""
+def memory_sizes() -> str:
+    """Return the table of memory sizes, with the cost of Lambda's duration."""
     document = load("memory_size")
-    seen = document["measured"]
-    round_trip = ROUND_TRIP * MILLISECONDS
+    measured = document["measured"]
+    head = ["Memory", "Cold start", "Warm request", "Cost of a million warm requests", "Cost of a million cold starts"]
     rows = [
-        (
-            f"{each['size']}",
-            _ms(each["cold"]),
-            _ms(each["warm"]),
-            f"${_computing(each['size'], each['warm']):.2f}",
-            f"${_computing(each['size'], each['cold']):.2f}",
-        )
-        for each in seen["sizes"]
-    ]
-    return "\n".join(
         [
-            f"On {document['date']}, medians of {seen['rounds']} cold starts and {seen['requests']} warm requests",
-            f"at a round trip of {round_trip:.0f} ms; the share of the processor simulated by a Linux control group.",
-            "",
-            "| MB | cold start | warm request | Lambda, a million warm requests | Lambda, a million cold starts |",
-            "| --- | --- | --- | --- | --- |",
-            *(f"| {' | '.join(row)} |" for row in rows),
-            "",
+            f"{each['size']} MB",
+            milliseconds(each["cold"]),
+            milliseconds(each["warm"]),
+            f"${MILLION * duration_cost(each['size'], each['warm']):.2f}",
+            f"${MILLION * duration_cost(each['size'], each['cold']):.2f}",
         ]
+        for each in measured["sizes"]
+    ]
+    return (
+        f"Measured on {document['date']}: medians of {measured['rounds']} cold starts and {measured['requests']} "
+        f"warm requests.\n\n{table(head, rows)}"
     )
 
 
-def _computing(size: int, seconds: float) -> float:
-    """Return the dollars that a million invocations of so many seconds cost, without the price of a request."""
-    return 1e6 * seconds * size / 1024 * PRICES["Lambda arm64, a GB-second"]
+def duration_cost(size: int, seconds: float) -> float:
+    """Return the cost of one invocation with `size` MB, without the price of the request."""
+    return size / 1024 * seconds * LAMBDA_GB_SECOND
 
 
-def memory_sizes() -> tuple[int, int]:
-    """Return the MB that the template gives the functions behind HTTPS, and the one at the queue."""
+def configured_sizes() -> tuple[int, int]:
+    """Return the MB that the template gives the functions behind HTTPS, and the function at the queue."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    queue = template["Resources"]["CallRejectQueueFunction"]["Properties"]["MemorySize"]
-    return template["Globals"]["Function"]["MemorySize"], queue
+    queue = template["Resources"]["CallRejectQueueFunction"]["Properties"]
+    return template["Globals"]["Function"]["MemorySize"], queue["MemorySize"]
 
 
 def cost() -> str:
-    """Return what a million requests cost, worked out from the measured times."""
-    https, queue = memory_sizes()
+    """Return the cost of a million requests, from the measured times and log sizes."""
+    https, queue = configured_sizes()
     warm = {each["size"]: each["warm"] for each in load("memory_size")["measured"]["sizes"]}
-    logged = load("performance")["measured"]["logged"] + PLATFORM_LOG_BYTES
-    logs = logged / 1e9 * 1e6 * PRICES["CloudWatch Logs, a GB taken in"]
-    traces = PRICES["X-Ray, a million traces"]
+    log_bytes = load("performance")["measured"]["logged"] + PLATFORM_LOG_BYTES
+    logs = log_bytes / 1e9 * LOGS_GB
+    duration = f"{milliseconds(warm[https])} with {https} MB, {milliseconds(warm[queue])} with {queue} MB"
     rows = [
-        ("API Gateway", PRICES["HTTP API, a million requests"], 0.0),
-        ("Lambda, requests", PRICES["Lambda, a million requests"], PRICES["Lambda, a million requests"]),
+        ("API Gateway", API_REQUEST, 0.0),
+        ("Lambda requests", LAMBDA_REQUEST, LAMBDA_REQUEST),
         (
-            f"Lambda, {_ms(warm[https])} of {https} MB, {_ms(warm[queue])} of {queue} MB",
-            _computing(https, warm[https]),
-            _computing(queue, warm[queue]),
+            f"Lambda duration ({duration})",
+            duration_cost(https, warm[https]),
+            duration_cost(queue, warm[queue]),
         ),
-        (f"CloudWatch Logs, {logged / 1000:.1f} KB a request", logs, logs),
-        (
-            "X-Ray, if every request were traced (it takes the first of each second, and 5 % of the rest)",
-            traces,
-            traces,
-        ),
-        ("SQS, three requests a message", 0.0, QUEUE_REQUESTS * PRICES["SQS, a million requests"]),
+        (f"CloudWatch Logs ({log_bytes / 1000:.1f} KB for each request)", logs, logs),
+        ("X-Ray, if every request is traced", TRACE, TRACE),
+        ("SQS (send, receive, delete)", 0.0, 3 * SQS_REQUEST),
     ]
-    lines = ["| in US dollars | over HTTPS | sent to the queue |", "| --- | --- | --- |"]
-    lines += [f"| {what} | {a:.2f} | {b:.2f} |" for what, a, b in rows]
-    lines.append(f"| **together** | **{sum(a for _, a, _ in rows):.2f}** | **{sum(b for *_, b in rows):.2f}** |")
-    return "\n".join(lines) + "\n"
+    rows.append(("**Total**", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    dollars = [(name, f"{MILLION * direct:.2f}", f"{MILLION * queued:.2f}") for name, direct, queued in rows]
+    return table(["US dollars for a million requests", "HTTPS", "Queue"], dollars)
 
 
-def tried() -> str:
-    """Return what was tried to make a cold start shorter, and what came of it."""
-    document = load("tried")
-    seen = document["measured"]
-    return "\n".join(
+def snap_start() -> str:
+    """Return the prices of SnapStart for the functions behind HTTPS."""
+    size, _ = configured_sizes()
+    cached = size / 1024 * DAYS_30 * SNAPSTART_CACHE_GB_SECOND
+    restored = size / 1024 * 1000 * SNAPSTART_RESTORE_GB
+    return table(
+        ["SnapStart", "Price", f"With {size} MB"],
         [
-            f"On {document['date']}, medians of {seen['rounds']} cold starts, each beside ours of the same round.",
-            "",
-            f"| variant (`benchmarks/tried.py`) | cold start, × ours ({_ms(seen['ours'])}) |",
-            "| --- | --- |",
-            *(f"| `{name}` | {ratio:.2f} |" for name, ratio in seen["ratios"].items()),
-            "",
-        ]
+            (
+                "Cached snapshot of a version",
+                f"${SNAPSTART_CACHE_GB_SECOND:.10f} per GB-second",
+                f"${cached:.2f} in 30 days",
+            ),
+            ("Restore", f"${SNAPSTART_RESTORE_GB:.10f} per GB", f"${restored:.2f} per thousand"),
+        ],
     )
 
 
-TABLES: dict[str, list[tuple[str, Callable[[], str]]]] = {
-    "README.md": [("figures", figures), ("cost", cost)],
-    "docs/performance.md": [("sizes", sizes), ("tried", tried)],
-    "docs/rate-limit.md": [("rates", rates)],
+def rates() -> str:
+    """Return the table of rates under load."""
+    document = load("rate")
+    measured = document["measured"]
+    # HTTPS is measured twice at each round trip: first alone, then with the queue.
+    alone = {each["round_trip"]: each for each in reversed(measured) if each["load"] == "https"}
+    together = [each for each in measured if each["load"] == "https + queue"]
+    head = ["Load", "Round trip", "Limit", "Peak in any second", "660300005", "Calls per second", "Of C / (1 + R)"]
+    head += ["p50 / p95 / p99 of 200 responses", "Load average"]
+    rows = [
+        [
+            "HTTPS" if each["load"] == "https" else "HTTPS and queue",
+            milliseconds(each["round_trip"]),
+            each["limit"],
+            each["peak"],
+            each["rate_limit_errors"],
+            f"{each['rate']:.2f}",
+            f"{each['rate'] / each['theory']:.1%}",
+            " / ".join(f"{each[name] * 1000:.0f}" for name in ("p50", "p95", "p99")) + " ms",
+            f"{each['load_average']:.1f}",
+        ]
+        for each in [*reversed(alone.values()), *together]
+    ]
+    measurement = f"Measured on {document['date']} with {document['machine']['cores']} shared cores."
+    return f"{measurement}\n\n{table(head, rows)}"
+
+
+PAGES: dict[str, list[Callable[[], str]]] = {
+    "docs/performance.md": [figures, memory_sizes, cost, snap_start],
+    "docs/rate-limit.md": [rates],
 }
 
 
-def written(text: str, name: str, table: str) -> str:
-    """Return a page's text with a table between its markers."""
-    marked = re.compile(rf"(<!-- {name}: written by make bench -->\n).*?(<!-- end -->)", re.DOTALL)
-    replaced, number = marked.subn(lambda found: f"{found[1]}\n{table}\n{found[2]}", text)
-    if number != 1:
-        sys.exit(f"benchmarks.report: the page has {number} places for the table {name}")
-    return replaced
-
-
-def pages() -> dict[str, str]:
-    """Return the text that each page should have by what was measured."""
-    found = {}
-    for page, tables in TABLES.items():
-        text = (ROOT / page).read_text()
-        for name, table in tables:
-            text = written(text, name, table())
-        found[page] = text
-    return found
+def render(page: str) -> str:
+    """Return the text of a page with the current figures between its markers."""
+    text = (ROOT / page).read_text()
+    for write in PAGES[page]:
+        begin, end = f"<!-- {write.__name__}: written by make bench -->\n", "<!-- end -->"
+        before, marker, rest = text.partition(begin)
+        _, end_marker, after = rest.partition(end)
+        if not marker or not end_marker:
+            raise ValueError(f"{page} has no markers for {write.__name__}")
+        text = f"{before}{begin}\n{write()}\n{end}{after}"
+    return text
 
 
 def main() -> None:
     """Write the pages."""
-    for page, text in pages().items():
-        (ROOT / page).write_text(text)
-        print(f"Wrote the figures into {page}")
+    for page in PAGES:
+        (ROOT / page).write_text(render(page))
+        print(f"Updated {page}")
 
 
 if __name__ == "__main__":

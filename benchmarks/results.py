@@ -1,9 +1,10 @@
-"""What the benchmarks measured, kept as JSON in `benchmarks/results/` with the date and the machine."""
+"""Benchmark results: one JSON file each in `benchmarks/results/`, with the date and the machine."""
 
 import json
 import os
 import platform
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,26 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def save(name: str, measured: Any) -> None:
-    """Keep what a benchmark measured under its name."""
+    """Write the results of a benchmark to its file."""
+    processors = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     document = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {"cores": os.cpu_count(), "model": _processor(), "python": platform.python_version()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": processors[0] if processors else platform.machine(),
+            "python": platform.python_version(),
+        },
         "load_average": os.getloadavg()[0],
         "measured": measured,
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
 
 
-def _processor() -> str:
-    models = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return models[0] if models else platform.machine()
-
-
 def load(name: str) -> Any:
-    """Return the document that was kept last."""
+    """Return the document that the benchmark wrote last."""
     return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value that this share of the sorted values does not exceed."""
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

@@ -1,6 +1,6 @@
-"""The floor: the least that a function does to call ZIM with a secret; nothing is checked, signed or logged."""
+"""The floor: a minimal function that reads the secret and calls ZIM. It validates, signs and logs nothing."""
 
-# ruff: noqa: D103, INP001 - a function of its own
+# ruff: noqa: D103, INP001 - a function, not a package
 
 import json
 import os
@@ -19,5 +19,5 @@ def handler(event: Any, _: Any) -> dict[str, Any]:
     if not secret:
         secret.update(json.loads(secrets.get_secret_value(SecretId=os.environ["ZIM_SECRET_ID"])["SecretString"]))
     parameters = {"Action": "CallReject", "AppId": secret["AppId"], **UNSIGNED, **json.loads(event["body"])}
-    answer = session.get(f"{os.environ['ZIM_API_BASE_URL']}/", params=parameters, timeout=5)
-    return {"statusCode": 200, "body": json.dumps(answer.json())}
+    response = session.get(f"{os.environ['ZIM_API_BASE_URL']}/", params=parameters, timeout=5)
+    return {"statusCode": 200, "body": json.dumps(response.json())}
