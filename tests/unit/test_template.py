@@ -361,7 +361,7 @@ def test_a_gradual_deploy_shifts_every_alias_and_goes_back_on_an_alarm() -> None
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         alarms = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-        assert alarms == of_type("AWS::CloudWatch::Alarm").keys() - {"ThrottlingLastsAlarm", "DeadLettersAlarm"}
+        assert alarms == of_type("AWS::CloudWatch::Alarm").keys() - {"SustainedThrottlingAlarm", "DeadLettersAlarm"}
         assert group["AlarmConfiguration"]["Enabled"] is True
     new = resources.keys() - EXPANDED.keys()
     (role,) = (resources[name]["Properties"] for name in new if resources[name]["Type"] == "AWS::IAM::Role")
