@@ -1,5 +1,5 @@
-// Rejects a call invitation from a notification's "Decline", while the app is closed: docs/clients.md.
-// Needs androidx.core and androidx.work; the receiver stands in AndroidManifest.xml, with android:exported="false".
+// Rejects a call invitation when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
+// Requires androidx.core and androidx.work, and the receiver in AndroidManifest.xml with android:exported="false".
 
 package com.example.calls
 
@@ -26,14 +26,14 @@ import org.json.JSONObject
 
 const val URL_ASYNC = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async"
 
-/** ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose. */
+/** ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text. */
 const val UIKIT_DECLINE = """{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"""
 
 /**
- * Rejects a call, and tells whether there is nothing left to do. Blocks: not for the main thread.
+ * Rejects a call and returns true if it is rejected, queued or already over. Blocks, so do not call it on the main thread.
  *
- * [url] is CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon. [token] gives a token of
- * the user that is good now, and is asked before each try. No try begins after [ringsUntil] (milliseconds since 1970).
+ * [url] is CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected. [token] returns a valid
+ * token of the user and is called before each attempt. No attempt starts after [ringsUntil] (milliseconds since 1970).
  */
 fun callReject(url: String, token: () -> String, request: Map<String, String>, ringsUntil: Long): Boolean {
     var pause = 1L
@@ -57,7 +57,7 @@ fun callReject(url: String, token: () -> String, request: Map<String, String>, r
             }
             wait = connection.getHeaderField("Retry-After")?.toLongOrNull() ?: pause
         } catch (error: Exception) {
-            Log.w("CallReject", "no answer, or no token", error) // Rejecting twice is harmless.
+            Log.w("CallReject", "no response, or no token", error)
         }
         if (System.currentTimeMillis() + wait * 1000 > ringsUntil) return false
         Thread.sleep(wait * 1000)
@@ -74,7 +74,7 @@ private fun problem(connection: HttpURLConnection): JSONObject {
     }
 }
 
-/** What "Decline" in the notification sends: for NotificationCompat.CallStyle.forIncomingCall, or for an action. */
+/** The intent of "Decline" in the notification, for NotificationCompat.CallStyle.forIncomingCall or an action. */
 fun declineIntent(context: Context, callId: String, ringsUntil: Long): PendingIntent {
     val intent = Intent(context, DeclineReceiver::class.java)
         .putExtra("CallId", callId)
@@ -83,19 +83,19 @@ fun declineIntent(context: Context, callId: String, ringsUntil: Long): PendingIn
     return PendingIntent.getBroadcast(context, callId.hashCode(), intent, flags)
 }
 
-/** Android gives a receiver a few seconds, so that the request is left to a worker, which outlives the process. */
+/** Starts a worker, which survives the process. A receiver has only a few seconds. */
 class DeclineReceiver : BroadcastReceiver() {
     override fun onReceive(context: Context, intent: Intent) {
         val callId = intent.getStringExtra("CallId") ?: return
         val work = OneTimeWorkRequestBuilder<DeclineWorker>()
             .setInputData(workDataOf("CallId" to callId, "ringsUntil" to intent.getLongExtra("ringsUntil", 0)))
             .setConstraints(Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build())
-        // Before Android 12, expedited work is a foreground service with a notification of its own.
+        // Before Android 12, expedited work is a foreground service with its own notification.
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) {
             work.setExpedited(OutOfQuotaPolicy.RUN_AS_NON_EXPEDITED_WORK_REQUEST)
         }
         WorkManager.getInstance(context).enqueueUniqueWork(callId, ExistingWorkPolicy.KEEP, work.build())
-        NotificationManagerCompat.from(context).cancel(callId, 0) // as it was shown: notify(callId, 0, …)
+        NotificationManagerCompat.from(context).cancel(callId, 0) // shown with notify(callId, 0, …)
     }
 }
 
@@ -106,6 +106,6 @@ class DeclineWorker(context: Context, parameters: WorkerParameters) : Worker(con
         return if (done) Result.success() else Result.failure()
     }
 
-    /** From your issuer's SDK; with Firebase: Tasks.await(Firebase.auth.currentUser!!.getIdToken(false)).token!! */
-    private fun token(): String = TODO("a token of the user that is good now")
+    /** Get it from the SDK of your issuer. With Firebase: Tasks.await(Firebase.auth.currentUser!!.getIdToken(false)).token!! */
+    private fun token(): String = TODO("return a valid token of the user")
 }

@@ -1,4 +1,4 @@
-// Rejects a call invitation from a notification's or CallKit's "Decline", while the app is closed: docs/clients.md.
+// Rejects a call invitation when the user taps "Decline" in a notification or CallKit while the app is closed. See docs/clients.md.
 
 import CallKit
 import Foundation
@@ -8,7 +8,7 @@ import os
 
 let urlAsync = URL(string: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async")!
 
-/// ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose.
+/// ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text.
 let uikitDecline = #"{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"#
 
 private struct Problem: Decodable {
@@ -17,12 +17,12 @@ private struct Problem: Decodable {
     let retryable: Bool?
 }
 
-/// Rejects a call, and tells whether there is nothing left to do.
+/// Rejects a call and returns true if it is rejected, queued or already over.
 ///
 /// - Parameters:
-///   - url: CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon.
-///   - token: gives a token of the user that is good now; asked before each try.
-///   - ringsUntil: when the invitation stops ringing; no try begins later.
+///   - url: CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected.
+///   - token: returns a valid token of the user; called before each attempt.
+///   - ringsUntil: when the invitation stops ringing; no attempt starts later.
 func callReject(
     _ url: URL, token: () async throws -> String, request: [String: String], ringsUntil: Date
 ) async -> Bool {
@@ -48,7 +48,7 @@ func callReject(
             }
             wait = answer.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init) ?? pause
         } catch {
-            log.warning("no answer, or no token: \(error.localizedDescription)")  // Rejecting twice is harmless.
+            log.warning("no response, or no token: \(error.localizedDescription)")
         }
         if Date() + wait > ringsUntil { return false }
         do { try await Task.sleep(nanoseconds: UInt64(wait * 1_000_000_000)) } catch { return false }  // cancelled
@@ -56,7 +56,7 @@ func callReject(
     }
 }
 
-/// The time that iOS grants a closed app for ending what it began. It must be given back when it is over.
+/// Background time that iOS grants to finish a task. The app must end it when the task is complete.
 @MainActor
 private final class BackgroundTime {
     private var id = UIBackgroundTaskIdentifier.invalid
@@ -83,12 +83,12 @@ func decline(callId: String, ringsUntil: Date) async {
     time.end()
 }
 
-/// From your issuer's SDK; with Firebase: try await Auth.auth().currentUser!.getIDToken()
+/// Get it from the SDK of your issuer. With Firebase: try await Auth.auth().currentUser!.getIDToken()
 func freshToken() async throws -> String {
-    fatalError("a token of the user that is good now")
+    fatalError("return a valid token of the user")
 }
 
-/// The app's only CXProvider has this as its delegate; fill `ringing` where you report the incoming call.
+/// The delegate of the app's CXProvider. Add to `ringing` where you report the incoming call.
 final class Calls: NSObject, CXProviderDelegate {
     var ringing: [UUID: (callId: String, ringsUntil: Date)] = [:]
 
@@ -100,7 +100,7 @@ final class Calls: NSObject, CXProviderDelegate {
     }
 
     func provider(_ provider: CXProvider, perform action: CXAnswerCallAction) {
-        ringing[action.callUUID] = nil  // Hanging up later is no rejection.
+        ringing[action.callUUID] = nil  // Ending an answered call is not a rejection.
         action.fulfill()
     }
 
@@ -109,7 +109,7 @@ final class Calls: NSObject, CXProviderDelegate {
     }
 }
 
-/// Without CallKit: a notification of a category that has an action with the identifier "decline".
+/// Without CallKit: handles a notification whose category has an action with the identifier "decline".
 final class Notifications: NSObject, UNUserNotificationCenterDelegate {
     func userNotificationCenter(
         _ center: UNUserNotificationCenter, didReceive response: UNNotificationResponse

@@ -1,5 +1,5 @@
-// Rejects a call invitation from a notification's "Decline", while the app is closed: docs/clients.md.
-// Needs package:http and package:flutter_local_notifications, and on Android this in <application> of the manifest:
+// Rejects a call invitation when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
+// Requires package:http and package:flutter_local_notifications, and on Android, in <application> of the manifest:
 // <receiver android:exported="false" android:name="com.dexterous.flutterlocalnotifications.ActionBroadcastReceiver" />
 
 import 'dart:convert';
@@ -12,13 +12,13 @@ import 'package:http/http.dart' as http;
 
 final urlAsync = Uri.parse('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async');
 
-/// ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose.
+/// ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text.
 const uikitDecline = '{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}';
 
-/// Rejects a call, and tells whether there is nothing left to do.
+/// Rejects a call and returns true if it is rejected, queued or already over.
 ///
-/// [url] is CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon. [token] gives a token of
-/// the user that is good now, and is asked before each try. No try begins after [ringsUntil].
+/// [url] is CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected. [token] returns a valid
+/// token of the user and is called before each attempt. No attempt starts after [ringsUntil].
 Future<bool> callReject(
   Uri url,
   Future<String> Function() token,
@@ -41,7 +41,7 @@ Future<bool> callReject(
       }
       wait = int.tryParse(answer.headers['retry-after'] ?? '') ?? pause;
     } on Exception catch (error) {
-      debugPrint('CallReject: no answer, or no token: $error'); // Rejecting twice is harmless.
+      debugPrint('CallReject: no response, or no token: $error');
     }
     if (DateTime.now().add(Duration(seconds: wait)).isAfter(ringsUntil)) return false;
     await Future<void>.delayed(Duration(seconds: wait));
@@ -57,13 +57,13 @@ Map<String, dynamic> _problem(String body) {
   }
 }
 
-/// An action of the notification that the handler of FirebaseMessaging.onBackgroundMessage shows; on iOS it is
-/// DarwinNotificationAction.plain('decline', 'Decline'). The notification's payload is
+/// An action of the notification that your FirebaseMessaging.onBackgroundMessage handler shows. On iOS, use
+/// DarwinNotificationAction.plain('decline', 'Decline'). The payload of the notification is
 /// jsonEncode({'CallId': ..., 'ringsUntil': DateTime.now().add(const Duration(seconds: 90)).toIso8601String()}).
 const decline = AndroidNotificationAction('decline', 'Decline');
 
-/// Given to FlutterLocalNotificationsPlugin.initialize as onDidReceiveBackgroundNotificationResponse. It runs in an
-/// isolate of its own, which shares nothing with the app's.
+/// Pass it to FlutterLocalNotificationsPlugin.initialize as onDidReceiveBackgroundNotificationResponse. It runs in a
+/// separate isolate, which shares no state with that of the app.
 @pragma('vm:entry-point')
 Future<void> onNotificationResponse(NotificationResponse response) async {
   if (response.actionId != decline.id) return;
@@ -73,6 +73,6 @@ Future<void> onNotificationResponse(NotificationResponse response) async {
   await callReject(urlAsync, freshToken, request, DateTime.parse(call['ringsUntil'] as String));
 }
 
-/// From your issuer's SDK; with Firebase, after Firebase.initializeApp():
+/// Get it from the SDK of your issuer. With Firebase, after Firebase.initializeApp():
 /// (await FirebaseAuth.instance.currentUser!.getIdToken())!
-Future<String> freshToken() => throw UnimplementedError('a token of the user that is good now');
+Future<String> freshToken() => throw UnimplementedError('return a valid token of the user');

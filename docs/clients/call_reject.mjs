@@ -1,14 +1,14 @@
-// Rejects a call invitation, from a page, a service worker or Node.js: docs/clients.md.
+// Rejects a call invitation from a page, a service worker or Node.js. See docs/clients.md.
 
-/** ExtendedData for the prebuilt UIKit: the caller sees "declined". Without the UIKit it is yours to choose. */
+/** ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text. */
 export const UIKIT_DECLINE = JSON.stringify({ invitation_id: "", reason: "decline", custom_data: "", v: "f1.0" });
 
 /**
- * @param {string} url CallRejectUrl, to learn the outcome, or CallRejectAsyncUrl, to have it done soon
- * @param {() => Promise<string>} token gives a token of the user that is good now; asked before each try
+ * @param {string} url CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected
+ * @param {() => Promise<string>} token returns a valid token of the user; called before each attempt
  * @param {{CallId: string, ExtendedData?: string}} request
- * @param {Date} ringsUntil when the invitation stops ringing; no try begins later
- * @returns {Promise<boolean>} whether there is nothing left to do
+ * @param {Date} ringsUntil when the invitation stops ringing; no attempt starts later
+ * @returns {Promise<boolean>} true if the call is rejected, queued or already over
  */
 export async function callReject(url, token, request, ringsUntil) {
   for (let pause = 1; ; pause = Math.min(pause * 2, 30)) {
@@ -28,7 +28,7 @@ export async function callReject(url, token, request, ringsUntil) {
       }
       wait = Number(response.headers.get("Retry-After")) || pause;
     } catch (error) {
-      console.warn(`CallReject: no answer, or no token: ${error.message}`); // Rejecting twice is harmless.
+      console.warn(`CallReject: no response, or no token: ${error.message}`);
     }
     if (Date.now() + wait * 1000 > ringsUntil) return false;
     await new Promise((resolve) => setTimeout(resolve, wait * 1000));

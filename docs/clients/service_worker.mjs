@@ -1,11 +1,11 @@
-// Registered with navigator.serviceWorker.register("service_worker.mjs", { type: "module" }).
+// Register it with navigator.serviceWorker.register("service_worker.mjs", { type: "module" }).
 
 import { callReject, UIKIT_DECLINE } from "./call_reject.mjs";
 
 const URL_ASYNC = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async";
 
 self.addEventListener("push", (event) => {
-  const { CallId, title } = event.data.json(); // what your server put into the push
+  const { CallId, title } = event.data.json(); // the content of your push notification
   const shown = self.registration.showNotification(title, {
     tag: CallId,
     data: { CallId, ringsUntil: Date.now() + 90_000 },
@@ -22,7 +22,7 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil(callReject(URL_ASYNC, token, { CallId, ExtendedData: UIKIT_DECLINE }, ringsUntil));
 });
 
-/** Your server knows the user by the cookie of their session, and gives a fresh token of your issuer. */
+/** Your server identifies the user by the session cookie and returns a valid token of your issuer. */
 async function token() {
   const response = await fetch("/token", { credentials: "same-origin" });
   if (!response.ok) throw new Error(`no token: ${response.status}`);
