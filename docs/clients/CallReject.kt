@@ -1,4 +1,4 @@
-// Rejects a call invitation when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
+// Rejects a call when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
 // Requires androidx.core and androidx.work, and the receiver in AndroidManifest.xml with android:exported="false".
 
 package com.example.calls
@@ -30,7 +30,7 @@ const val URL_ASYNC = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com
 const val UIKIT_DECLINE = """{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"""
 
 /**
- * Rejects a call and returns true if it is rejected, queued or already over. Blocks, so do not call it on the main thread.
+ * Rejects a call and returns true if it is rejected, queued or already over. Blocks: call it on a background thread.
  *
  * [url] is CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected. [token] returns a valid
  * token of the user and is called before each attempt. No attempt starts after [ringsUntil] (milliseconds since 1970).
@@ -106,6 +106,6 @@ class DeclineWorker(context: Context, parameters: WorkerParameters) : Worker(con
         return if (done) Result.success() else Result.failure()
     }
 
-    /** Get it from the SDK of your issuer. With Firebase: Tasks.await(Firebase.auth.currentUser!!.getIdToken(false)).token!! */
+    /** Use the SDK of your issuer. With Firebase: Tasks.await(Firebase.auth.currentUser!!.getIdToken(false)).token!! */
     private fun token(): String = TODO("return a valid token of the user")
 }

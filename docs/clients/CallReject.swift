@@ -1,4 +1,4 @@
-// Rejects a call invitation when the user taps "Decline" in a notification or CallKit while the app is closed. See docs/clients.md.
+// Rejects a call when the user taps "Decline" in a notification or CallKit while the app is closed: docs/clients.md.
 
 import CallKit
 import Foundation

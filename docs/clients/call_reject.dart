@@ -1,4 +1,4 @@
-// Rejects a call invitation when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
+// Rejects a call when the user taps "Decline" in a notification while the app is closed. See docs/clients.md.
 // Requires package:http and package:flutter_local_notifications, and on Android, in <application> of the manifest:
 // <receiver android:exported="false" android:name="com.dexterous.flutterlocalnotifications.ActionBroadcastReceiver" />
 

@@ -1,34 +1,33 @@
-"""`template.yaml`: read, expanded as SAM's transform expands it on AWS, and resolved as CloudFormation does it then."""
+"""Reads `template.yaml`, expands it as the SAM transform does, and resolves intrinsic functions as CloudFormation does."""
 
 import copy
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import TEMPLATE as TEMPLATE_PATH
 
 type Resources = dict[str, dict[str, Any]]
-type Given = Mapping[str, str]
-"""Values of parameters, as text; the others have their defaults, or what `GIVEN` says."""
+type ParameterValues = Mapping[str, str]
+"""Parameter values as strings. Missing ones default to `PARAMETER_VALUES`, then to the template's default."""
 
 SECRETS = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
-GIVEN = {
+PARAMETER_VALUES = {
     "ZimSecretArn": f"{SECRETS}zim-AbCdEf",
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::StackName": "stack",
 }
-_NOTHING = object()
+_NO_VALUE = object()
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as what they stand for."""
+    """Expands CloudFormation's short forms, such as `!Ref`."""
 
 
 def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -42,76 +41,83 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[s
 
 
 _Loader.add_multi_constructor("!", _short_form)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+TEMPLATE: dict[str, Any] = yaml.load(TEMPLATE_PATH.read_text(), _Loader)  # noqa: S506 - a SafeLoader
 RESOURCES: Resources = TEMPLATE["Resources"]
 
 
-def expanded(given: Given = GIVEN, *, artifacts: Mapping[str, str] = GIVEN, template: Any = TEMPLATE) -> Resources:
-    """Return the resources that SAM makes of the template; `artifacts` are keys in S3, by resource."""
+def expand(
+    values: ParameterValues = PARAMETER_VALUES,
+    *,
+    artifacts: Mapping[str, str] = PARAMETER_VALUES,
+    template: Any = TEMPLATE,
+) -> Resources:
+    """Return the resources that SAM creates from the template. `artifacts` maps logical ids to keys in S3."""
     packaged = copy.deepcopy(template)
     for name, resource in packaged["Resources"].items():
         for uri in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             resource["Properties"][uri] = f"s3://bucket/{artifacts.get(name, name)}"
-    parameters = {name: value for name, value in given.items() if name in TEMPLATE["Parameters"]}
+    parameters = {name: value for name, value in values.items() if name in TEMPLATE["Parameters"]}
     resources: Resources = transform(packaged, parameters, ManagedPolicyLoader(None))["Resources"]
     return resources
 
 
-EXPANDED = expanded()
+EXPANDED = expand()
 
 
-def of_type(name: str, among: Resources = RESOURCES) -> Resources:
+def properties_by_type(resource_type: str, resources: Resources = RESOURCES) -> Resources:
     """Return the properties of all resources of a type, by logical id."""
-    return {key: value["Properties"] for key, value in among.items() if value["Type"] == name}
+    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == resource_type}
 
 
-def allowed(given: Given) -> bool:
-    """Tell whether the template's rules allow these values."""
+def rules_allow(values: ParameterValues) -> bool:
+    """Return whether the template's rules allow these values."""
     assertions = [assertion for rule in TEMPLATE["Rules"].values() for assertion in rule["Assertions"]]
-    return all(resolved(assertion["Assert"], given) for assertion in assertions)
+    return all(resolve(assertion["Assert"], values) for assertion in assertions)
 
 
-def resolved(part: Any, given: Given = GIVEN) -> Any:  # noqa: PLR0911 - a return for each form
-    """Return a part of the template as these values make it; what names another resource stays as it is."""
+def resolve(part: Any, values: ParameterValues = PARAMETER_VALUES) -> Any:  # noqa: PLR0911 - a return for each form
+    """Resolve intrinsic functions in a part of the template. References to other resources stay unresolved."""
     if isinstance(part, list):
-        return [value for value in (resolved(each, given) for each in part) if value is not _NOTHING]
+        return [value for value in (resolve(each, values) for each in part) if value is not _NO_VALUE]
     if not isinstance(part, dict):
         return part
     match list(part.items()):
         case [("Ref", name)]:
-            return _value(name, given, part)
+            return _value(name, values, part)
         case [("Fn::GetAtt", name)]:
-            return _value(name if isinstance(name, str) else ".".join(name), given, part)
+            return _value(name if isinstance(name, str) else ".".join(name), values, part)
         case [("Condition", name)]:
-            return resolved(TEMPLATE["Conditions"][name], given)
-        case [("Fn::If", (name, this, that))]:
-            return resolved(this if resolved({"Condition": name}, given) else that, given)
+            return resolve(TEMPLATE["Conditions"][name], values)
+        case [("Fn::If", (name, if_true, if_false))]:
+            return resolve(if_true if resolve({"Condition": name}, values) else if_false, values)
         case [("Fn::Sub", argument)]:
-            return _substituted(resolved(argument, given), given)
+            return _substitute(resolve(argument, values), values)
         case [(name, argument)] if name in _FUNCTIONS:
-            return _FUNCTIONS[name](resolved(argument, given))
-    return {key: value for key, each in part.items() if (value := resolved(each, given)) is not _NOTHING}
+            return _FUNCTIONS[name](resolve(argument, values))
+    return {key: value for key, each in part.items() if (value := resolve(each, values)) is not _NO_VALUE}
 
 
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "Fn::And": all,
-    "Fn::Equals": lambda values: values[0] == values[1],
-    "Fn::Join": lambda values: values[0].join(values[1]),
-    "Fn::Not": lambda values: not values[0],
+    "Fn::Equals": lambda arguments: arguments[0] == arguments[1],
+    "Fn::Join": lambda arguments: arguments[0].join(arguments[1]),
+    "Fn::Not": lambda arguments: not arguments[0],
     "Fn::Or": any,
-    "Fn::Select": lambda values: values[1][int(values[0])],
-    "Fn::Split": lambda values: values[1].split(values[0]),
+    "Fn::Select": lambda arguments: arguments[1][int(arguments[0])],
+    "Fn::Split": lambda arguments: arguments[1].split(arguments[0]),
 }
 
 
-def _substituted(argument: Any, given: Given) -> str:
-    text, names = (argument, {}) if isinstance(argument, str) else argument
-    return re.sub(r"\$\{([^!}]+)\}", lambda found: str(names.get(found[1]) or _value(found[1], given, found[0])), text)
+def _substitute(argument: Any, values: ParameterValues) -> str:
+    text, variables = (argument, {}) if isinstance(argument, str) else argument
+    return re.sub(
+        r"\$\{([^!}]+)\}", lambda match: str(variables.get(match[1]) or _value(match[1], values, match[0])), text
+    )
 
 
-def _value(name: str, given: Given, otherwise: Any) -> Any:
+def _value(name: str, values: ParameterValues, unresolved: Any) -> Any:
     if name == "AWS::NoValue":
-        return _NOTHING
+        return _NO_VALUE
     parameter = TEMPLATE["Parameters"].get(name, {})
-    value = given.get(name, GIVEN.get(name, parameter.get("Default", otherwise)))
+    value = values.get(name, PARAMETER_VALUES.get(name, parameter.get("Default", unresolved)))
     return value.split(",") if parameter.get("Type") == "CommaDelimitedList" else value

@@ -1,4 +1,4 @@
-"""What `template.yaml` and `samconfig.toml` say, held against the code and the design."""
+"""`template.yaml`: permissions, queues, limits, and when a deployment publishes a new version."""
 
 from typing import Any
 
@@ -6,33 +6,35 @@ import pytest
 
 from tests.unit.template import (
     EXPANDED,
-    GIVEN,
+    PARAMETER_VALUES,
     RESOURCES,
     SECRETS,
     TEMPLATE,
-    Given,
+    ParameterValues,
     Resources,
-    allowed,
-    expanded,
-    of_type,
-    resolved,
+    expand,
+    properties_by_type,
+    resolve,
+    rules_allow,
 )
-from zim.request import RINGING_SECONDS
 from zim.settings import ZIM_API_BASE_URL
 
+MAX_AGE_SECONDS = 600
+FUNCTIONS = properties_by_type("AWS::Serverless::Function")
+every_function = pytest.mark.parametrize("function", FUNCTIONS)
 
-def test_the_parameter_admits_the_same_hosts_as_the_function() -> None:
+
+def test_parameter_and_settings_allow_the_same_hosts() -> None:
     assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == ZIM_API_BASE_URL
 
 
-def test_every_parameter_but_the_secret_has_a_default_and_all_have_a_sentence() -> None:
-    parameters = TEMPLATE["Parameters"]
-    assert [name for name, parameter in parameters.items() if "Default" not in parameter] == ["ZimSecretArn"]
-    assert all(parameter["Description"].endswith(".") for parameter in parameters.values())
+def test_only_the_secret_has_no_default() -> None:
+    parameters = TEMPLATE["Parameters"].items()
+    assert [name for name, parameter in parameters if "Default" not in parameter] == ["ZimSecretArn"]
 
 
-def test_no_route_is_open() -> None:
-    routes = of_type("AWS::ApiGatewayV2::Route").values()
+def test_every_route_requires_a_jwt_or_iam() -> None:
+    routes = properties_by_type("AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"] for route in routes} == {"POST /call-reject", "POST /call-reject/async"}
     for route in routes:
         assert route["AuthorizationType"] == {"Fn::If": ["UseJwt", "JWT", "AWS_IAM"]}
@@ -63,7 +65,7 @@ def on_queue(queue: str, *actions: str) -> dict[str, Any]:
     }
 
 
-MAY = {
+PERMISSIONS = {
     "CallRejectRole": [SECRET, KEY, log("CallRejectLogGroup"), TRACES],
     "CallRejectAsyncRole": [on_queue("CallRejectQueue", "sqs:SendMessage"), log("CallRejectAsyncLogGroup"), TRACES],
     "CallRejectQueueRole": [
@@ -83,81 +85,80 @@ MAY = {
 }
 
 
-def test_each_role_may_do_exactly_what_its_function_does() -> None:
-    roles = of_type("AWS::IAM::Role", EXPANDED)
-    assert roles.keys() == MAY.keys()
+def test_each_role_has_exactly_the_permissions_of_its_function() -> None:
+    roles = properties_by_type("AWS::IAM::Role", EXPANDED)
+    assert roles.keys() == PERMISSIONS.keys()
     for name, role in roles.items():
         (policy,) = role["Policies"]
         assert "ManagedPolicyArns" not in role
-        assert policy["PolicyDocument"]["Statement"] == MAY[name]
-        (trusts,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert trusts["Principal"] == {"Service": "lambda.amazonaws.com"}
-    functions = of_type("AWS::Lambda::Function", EXPANDED).values()
-    assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in MAY}
+        assert policy["PolicyDocument"]["Statement"] == PERMISSIONS[name]
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    functions = properties_by_type("AWS::Lambda::Function", EXPANDED).values()
+    assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in PERMISSIONS}
 
 
-def test_nobody_but_the_gateway_on_its_route_may_invoke_a_function() -> None:
-    permissions = of_type("AWS::Lambda::Permission", EXPANDED)
+def test_only_api_gateway_can_invoke_a_function_and_only_from_its_route() -> None:
+    permissions = properties_by_type("AWS::Lambda::Permission", EXPANDED)
     assert permissions.keys() == {"CallRejectPermission", "CallRejectAsyncPermission"}
     for permission in permissions.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert permission["FunctionName"]["Ref"].endswith("FunctionAliaslive")
         assert "${HttpApi}/*/POST/call-reject" in permission["SourceArn"]["Fn::Sub"]
-    assert not of_type("AWS::IAM::Policy", EXPANDED)
-    assert not of_type("AWS::IAM::ManagedPolicy", EXPANDED)
+    assert not properties_by_type("AWS::IAM::Policy", EXPANDED)
+    assert not properties_by_type("AWS::IAM::ManagedPolicy", EXPANDED)
 
 
-def test_the_function_that_only_queues_knows_no_secret_and_takes_any_burst() -> None:
-    function = of_type("AWS::Serverless::Function")["CallRejectAsyncFunction"]
+def test_the_async_function_has_no_secret_and_no_reserved_concurrency() -> None:
+    function = FUNCTIONS["CallRejectAsyncFunction"]
     assert "ReservedConcurrentExecutions" not in function
     assert not [name for name in function["Environment"]["Variables"] if name.startswith("ZIM_")]
 
 
-def admitted(policy: str, queue: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return whom a queue's policy admits to send to it: each service, and on which condition."""
-    properties = of_type("AWS::SQS::QueuePolicy")[policy]
-    assert properties["Queues"] == [{"Ref": queue}]
-    statements = properties["PolicyDocument"]["Statement"]
-    for statement in statements:
-        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
-        assert statement["Resource"] == {"Fn::GetAtt": f"{queue}.Arn"}
-    return [(statement["Principal"]["Service"], statement["Condition"]) for statement in statements]
-
-
-OUR_RULE = (
+FROM_RULE = (
     "events.amazonaws.com",
     {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}},
 )
-OUR_TOPICS = (
+FROM_TOPICS_IN_ACCOUNT = (
     "sns.amazonaws.com",
     {"ArnLike": {"aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:${AWS::AccountId}:*"}}},
 )
 
 
-def test_the_queues_take_messages_from_our_rule_and_topics_of_the_account_and_from_nobody_else() -> None:
-    assert of_type("AWS::SQS::QueuePolicy").keys() == {"CallRejectQueuePolicy", "CallRejectDeadLetterQueuePolicy"}
-    assert admitted("CallRejectQueuePolicy", "CallRejectQueue") == [OUR_RULE, OUR_TOPICS]
-    assert admitted("CallRejectDeadLetterQueuePolicy", "CallRejectDeadLetterQueue") == [OUR_RULE]
+@pytest.mark.parametrize(
+    ("queue", "senders"),
+    [("CallRejectQueue", [FROM_RULE, FROM_TOPICS_IN_ACCOUNT]), ("CallRejectDeadLetterQueue", [FROM_RULE])],
+)
+def test_queue_policy_admits_exactly_these_senders(queue: str, senders: list[Any]) -> None:
+    policies = properties_by_type("AWS::SQS::QueuePolicy")
+    assert policies.keys() == {"CallRejectQueuePolicy", "CallRejectDeadLetterQueuePolicy"}
+    policy = policies[f"{queue}Policy"]
+    assert policy["Queues"] == [{"Ref": queue}]
+    statements = policy["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+        assert statement["Resource"] == {"Fn::GetAtt": f"{queue}.Arn"}
+    assert [(statement["Principal"]["Service"], statement["Condition"]) for statement in statements] == senders
 
 
-def test_the_queues_are_encrypted() -> None:
-    queues = of_type("AWS::SQS::Queue")
+def test_queues_are_encrypted() -> None:
+    queues = properties_by_type("AWS::SQS::Queue")
     assert len(queues) == 2
     assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
 
 
-def test_a_message_is_never_worked_on_twice_at_once_and_is_back_within_thirty_seconds() -> None:
-    function = of_type("AWS::Serverless::Function")["CallRejectQueueFunction"]
-    visibility = of_type("AWS::SQS::Queue")["CallRejectQueue"]["VisibilityTimeout"]
-    assert function["Timeout"] < visibility <= 30
+def test_the_visibility_timeout_exceeds_the_function_timeout() -> None:
+    visibility = properties_by_type("AWS::SQS::Queue")["CallRejectQueue"]["VisibilityTimeout"]
+    assert FUNCTIONS["CallRejectQueueFunction"]["Timeout"] < visibility <= 30
 
 
-def test_retries_for_as_long_as_an_invitation_rings_do_not_reach_the_queues_own_redrive() -> None:
-    tries, passed = 0, 0
-    while passed <= RINGING_SECONDS:
-        passed += min(2**tries, 30)
-        tries += 1
-    assert tries < of_type("AWS::SQS::Queue")["CallRejectQueue"]["RedrivePolicy"]["maxReceiveCount"]
+def test_a_message_expires_before_its_retries_reach_the_redrive_policy() -> None:
+    receives, seconds = 0, 0
+    while seconds <= MAX_AGE_SECONDS:
+        seconds += min(2**receives, 30)
+        receives += 1
+    queue = properties_by_type("AWS::SQS::Queue")["CallRejectQueue"]
+    assert receives < queue["RedrivePolicy"]["maxReceiveCount"]
 
 
 @pytest.mark.parametrize(
@@ -167,76 +168,68 @@ def test_retries_for_as_long_as_an_invitation_rings_do_not_reach_the_queues_own_
         ("CallRejectQueueFunction", "QueueConcurrency", "QueueCallsPerSecond"),
     ],
 )
-def test_the_window_of_a_function_is_told_the_concurrency_that_is_reserved_for_it(
+def test_a_function_that_calls_zim_knows_its_share_and_its_reserved_concurrency(
     function: str, concurrency: str, calls_per_second: str
 ) -> None:
-    properties = of_type("AWS::Serverless::Function")[function]
-    variables = properties["Environment"]["Variables"]
-    assert variables["RESERVED_CONCURRENCY"] == properties["ReservedConcurrentExecutions"] == {"Ref": concurrency}
+    variables = FUNCTIONS[function]["Environment"]["Variables"]
+    assert variables["RESERVED_CONCURRENCY"] == FUNCTIONS[function]["ReservedConcurrentExecutions"]
+    assert variables["RESERVED_CONCURRENCY"] == {"Ref": concurrency}
     assert variables["CALLS_PER_SECOND"] == {"Ref": calls_per_second}
 
 
-def test_the_event_source_never_asks_for_more_than_the_reserved_concurrency() -> None:
-    properties = of_type("AWS::Serverless::Function")["CallRejectQueueFunction"]
-    source = properties["Events"]["Queue"]["Properties"]
-    assert source["ScalingConfig"]["MaximumConcurrency"] == properties["ReservedConcurrentExecutions"]
+def test_the_event_source_uses_at_most_the_reserved_concurrency() -> None:
+    function = FUNCTIONS["CallRejectQueueFunction"]
+    source = function["Events"]["Queue"]["Properties"]
+    assert source["ScalingConfig"]["MaximumConcurrency"] == function["ReservedConcurrentExecutions"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_every_log_group_forgets_after_the_days_that_were_chosen() -> None:
-    groups = of_type("AWS::Logs::LogGroup")
+def test_every_log_group_has_the_retention_of_the_parameter() -> None:
+    groups = properties_by_type("AWS::Logs::LogGroup")
     assert len(groups) == 4
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
-def test_the_stage_waits_for_the_routes_that_its_settings_name() -> None:
-    named = of_type("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["RouteSettings"]
-    waits_for = RESOURCES["HttpApiStage"]["DependsOn"]
-    assert named.keys() == {RESOURCES[waits_for]["Properties"]["RouteKey"]}
+def test_the_stage_is_created_after_the_route_in_its_settings() -> None:
+    settings = properties_by_type("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["RouteSettings"]
+    route = RESOURCES["HttpApiStage"]["DependsOn"]
+    assert settings.keys() == {RESOURCES[route]["Properties"]["RouteKey"]}
 
 
-FUNCTIONS = of_type("AWS::Serverless::Function")
+@every_function
+def test_metrics_of_two_stacks_are_separate(function: str) -> None:
+    properties = FUNCTIONS[function]
+    group = RESOURCES[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
+    service = resolve(properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"])
+    assert resolve(group) == f"/aws/lambda/{service}"
+    assert service.startswith("stack-")
 
 
-def test_two_stacks_in_an_account_do_not_count_together() -> None:
-    """A function's metrics have the name of its log group, which no other stack has."""
-    for function in FUNCTIONS.values():
-        group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
-        service = resolved(function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"])
-        assert resolved(group) == f"/aws/lambda/{service}"
-        assert service.startswith("stack-")
-
-
-every_function = pytest.mark.parametrize("function", FUNCTIONS)
-
-
-def test_whoever_invokes_a_function_goes_by_its_alias() -> None:
-    aliases = {f"{function}Aliaslive" for function in FUNCTIONS}
+def test_callers_invoke_the_alias() -> None:
     invoked = [
-        *(each["IntegrationUri"] for each in of_type("AWS::ApiGatewayV2::Integration", EXPANDED).values()),
-        *(each["FunctionName"] for each in of_type("AWS::Lambda::EventSourceMapping", EXPANDED).values()),
+        *(each["IntegrationUri"] for each in properties_by_type("AWS::ApiGatewayV2::Integration", EXPANDED).values()),
+        *(each["FunctionName"] for each in properties_by_type("AWS::Lambda::EventSourceMapping", EXPANDED).values()),
     ]
-    assert {each["Ref"] for each in invoked} == aliases
-    assert len(invoked) == len(aliases)
+    assert sorted(each["Ref"] for each in invoked) == sorted(f"{function}Aliaslive" for function in FUNCTIONS)
     assert TEMPLATE["Outputs"]["CallRejectFunctionName"]["Value"] == {"Ref": "CallRejectFunction.Alias"}
 
 
-def published(function: str, resources: Resources, given: Given = GIVEN) -> tuple[str, str]:
-    """Return what CloudFormation publishes a new version by, if it changes: the version's logical id and properties."""
-    versions = of_type("AWS::Lambda::Version", resources).items()
-    (found,) = (each for each in versions if each[1]["FunctionName"] == {"Ref": function})
-    return found[0], resolved(found[1]["Description"], given)
+def version(function: str, resources: Resources, values: ParameterValues = PARAMETER_VALUES) -> tuple[str, str]:
+    """Return the logical id and description of the version. CloudFormation publishes a new one if either changes."""
+    versions = properties_by_type("AWS::Lambda::Version", resources).items()
+    ((logical_id, properties),) = (each for each in versions if each[1]["FunctionName"] == {"Ref": function})
+    return logical_id, resolve(properties["Description"], values)
 
 
-def configuration(function: str, resources: Resources, given: Given) -> dict[str, Any]:
-    """Return what a version keeps of the function; the reservation is the function's alone."""
-    properties: dict[str, Any] = resolved(resources[function]["Properties"], given)
+def configuration(function: str, resources: Resources, values: ParameterValues) -> dict[str, Any]:
+    """Return the properties that a version includes, which are all except the reserved concurrency."""
+    properties: dict[str, Any] = resolve(resources[function]["Properties"], values)
     return {name: value for name, value in properties.items() if name != "ReservedConcurrentExecutions"}
 
 
-IAM: Given = {}
-TOKENS = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
-OTHER = {
+IAM: ParameterValues = {}
+JWT = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
+CHANGED = {
     "ZimSecretArn": f"{SECRETS}zim-GhIjKl",
     "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "ZimApiBaseUrl": "https://zim-api-fra.zego.im",
@@ -249,7 +242,7 @@ OTHER = {
     "ApiConcurrency": "7",
     "QueueCallsPerSecond": "7",
     "QueueConcurrency": "7",
-    "EventBusName": "mine",
+    "EventBusName": "custom",
     "SnapStart": "true",
     "LogLevel": "DEBUG",
     "LogRetentionDays": "1",
@@ -257,77 +250,73 @@ OTHER = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
     "GradualDeployment": "true",
 }
-CHANGES = [
+UPDATES = [
     *(
-        pytest.param(base, {**base, parameter: OTHER[parameter]}, id=f"{parameter}, {access}")
-        for access, base in (("IAM", IAM), ("tokens", TOKENS))
+        pytest.param(base, {**base, parameter: CHANGED[parameter]}, id=f"{parameter}, {access}")
+        for access, base in (("IAM", IAM), ("JWT", JWT))
         for parameter in TEMPLATE["Parameters"]
-        if allowed({**base, parameter: OTHER[parameter]})
+        if rules_allow({**base, parameter: CHANGED[parameter]})
     ),
-    pytest.param(IAM, TOKENS, id="tokens instead of IAM"),
-    pytest.param(TOKENS, IAM, id="IAM instead of tokens"),
-    pytest.param({**TOKENS, "JwtUserClaim": "username"}, IAM, id="IAM instead of tokens with a claim"),
+    pytest.param(IAM, JWT, id="IAM to JWT"),
+    pytest.param(JWT, IAM, id="JWT to IAM"),
+    pytest.param({**JWT, "JwtUserClaim": "username"}, IAM, id="JWT with a claim to IAM"),
 ]
 
 
-@pytest.mark.parametrize(("before", "after"), CHANGES)
-def test_a_version_is_published_if_and_only_if_the_change_of_a_parameter_reaches_the_function(
-    before: Given, after: Given
+@pytest.mark.parametrize(("before", "after"), UPDATES)
+def test_a_new_version_is_published_exactly_if_a_parameter_changes_the_function(
+    before: ParameterValues, after: ParameterValues
 ) -> None:
-    """Without one the alias would stay behind; and of a function that is as before, Lambda publishes none."""
-    was, becomes = expanded(before), expanded(after)
+    """Without a new version, the alias keeps the old one. Lambda does not publish an unchanged function."""
+    old, new = expand(before), expand(after)
     for function in FUNCTIONS:
-        changed = configuration(function, was, before) != configuration(function, becomes, after)
-        assert (published(function, was, before) != published(function, becomes, after)) is changed
+        changed = configuration(function, old, before) != configuration(function, new, after)
+        assert (version(function, old, before) != version(function, new, after)) is changed
 
 
 @pytest.mark.parametrize("function", ["CallRejectFunction", "CallRejectAsyncFunction"])
-def test_no_function_behind_https_goes_on_without_tokens_once_they_are_turned_on(function: str) -> None:
+def test_switching_to_jwt_publishes_versions_that_check_the_claim(function: str) -> None:
     assert "JWT_USER_CLAIM" not in configuration(function, EXPANDED, IAM)["Environment"]["Variables"]
-    assert "JWT_USER_CLAIM" in configuration(function, EXPANDED, TOKENS)["Environment"]["Variables"]
-    assert published(function, EXPANDED, IAM) != published(function, EXPANDED, TOKENS)
+    assert "JWT_USER_CLAIM" in configuration(function, EXPANDED, JWT)["Environment"]["Variables"]
+    assert version(function, EXPANDED, IAM) != version(function, EXPANDED, JWT)
 
 
 @pytest.mark.parametrize(
-    ("function", "with_snapshot"),
+    ("function", "supported"),
     [("CallRejectFunction", True), ("CallRejectAsyncFunction", True), ("CallRejectQueueFunction", False)],
 )
-def test_only_the_versions_that_users_wait_for_start_from_a_snapshot_and_only_if_it_is_asked_for(
-    function: str, *, with_snapshot: bool
-) -> None:
-    for given, expected in ({}, "None"), ({"SnapStart": "true"}, "PublishedVersions" if with_snapshot else "None"):
-        snap_start = configuration(function, expanded(given), given).get("SnapStart", {"ApplyOn": "None"})
+def test_snap_start_is_off_by_default_and_only_for_functions_behind_https(function: str, *, supported: bool) -> None:
+    for values, expected in ({}, "None"), ({"SnapStart": "true"}, "PublishedVersions" if supported else "None"):
+        snap_start = configuration(function, expand(values), values).get("SnapStart", {"ApplyOn": "None"})
         assert snap_start == {"ApplyOn": expected}
 
 
-@pytest.mark.parametrize("given", [{"JwtIssuer": "https://issuer.example"}, {"JwtUserClaim": "username"}])
-def test_the_parameters_of_tokens_go_together(given: Given) -> None:
-    assert allowed(IAM)
-    assert allowed(TOKENS)
-    assert not allowed(given)
+@pytest.mark.parametrize("values", [{"JwtIssuer": "https://issuer.example"}, {"JwtUserClaim": "username"}])
+def test_incomplete_jwt_parameters_are_rejected(values: ParameterValues) -> None:
+    assert rules_allow(IAM)
+    assert rules_allow(JWT)
+    assert not rules_allow(values)
 
 
 @every_function
-def test_a_version_is_published_for_new_code_another_layer_and_other_properties_and_for_nothing_else(
-    function: str,
-) -> None:
-    longer = {**RESOURCES[function], "Properties": {**FUNCTIONS[function], "Timeout": 29}}
+def test_a_new_version_is_published_for_new_code_a_new_layer_and_changed_properties(function: str) -> None:
+    changed = {**RESOURCES[function], "Properties": {**FUNCTIONS[function], "Timeout": 29}}
     versions = [
-        published(function, resources)
+        version(function, resources)
         for resources in (
             EXPANDED,
-            expanded(artifacts={function: "new"}),
-            expanded(artifacts={"ZimLayer": "new"}),
-            expanded(template={**TEMPLATE, "Resources": {**RESOURCES, function: longer}}),
+            expand(artifacts={function: "new"}),
+            expand(artifacts={"ZimLayer": "new"}),
+            expand(template={**TEMPLATE, "Resources": {**RESOURCES, function: changed}}),
         )
     ]
     assert len(set(versions)) == len(versions)
-    assert published(function, expanded()) == versions[0]
+    assert version(function, expand()) == versions[0]
 
 
 @every_function
-def test_the_longest_description_of_a_version_is_not_too_long(function: str) -> None:
-    """CloudFormation's limit is 256 characters (AWS::Lambda::Version, Description)."""
+def test_the_longest_version_description_is_within_the_limit(function: str) -> None:
+    """See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-version.html."""
     numbers = (
         "ApiCallsPerSecond",
         "QueueCallsPerSecond",
@@ -335,49 +324,53 @@ def test_the_longest_description_of_a_version_is_not_too_long(function: str) -> 
         "ApiConcurrency",
         "QueueConcurrency",
     )
-    given = {
-        **TOKENS,
+    values = {
+        **JWT,
         "ZimSecretArn": SECRETS + "s" * 128,
         "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
         "JwtUserClaim": "c" * 60,
         "LogLevel": "WARNING",
         **dict.fromkeys(numbers, "1" * 5),
     }
-    _, description = published(function, EXPANDED, given)
+    _, description = version(function, EXPANDED, values)
     assert len(description) <= 256
 
 
-def test_a_first_deploy_makes_nothing_of_codedeploys() -> None:
+def test_codedeploy_is_not_used_by_default() -> None:
     assert not [name for name, resource in EXPANDED.items() if "CodeDeploy" in resource["Type"] or "Deploy" in name]
     assert not [name for name, resource in EXPANDED.items() if "UpdatePolicy" in resource]
 
 
-def test_a_gradual_deploy_shifts_every_alias_and_goes_back_on_an_alarm() -> None:
-    resources = expanded({"GradualDeployment": "true"})
-    groups = of_type("AWS::CodeDeploy::DeploymentGroup", resources)
+def test_a_gradual_deployment_shifts_every_alias_and_rolls_back_on_an_alarm() -> None:
+    resources = expand({"GradualDeployment": "true"})
+    groups = properties_by_type("AWS::CodeDeploy::DeploymentGroup", resources)
     for function in FUNCTIONS:
         policy = resources[f"{function}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
-        group = resolved(groups[policy["DeploymentGroupName"]["Ref"]], {"GradualDeployment": "true"})
+        group = resolve(groups[policy["DeploymentGroupName"]["Ref"]], {"GradualDeployment": "true"})
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         alarms = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-        assert alarms == of_type("AWS::CloudWatch::Alarm").keys() - {"SustainedThrottlingAlarm", "DeadLettersAlarm"}
+        others = {"SustainedThrottlingAlarm", "DeadLettersAlarm"}
+        assert alarms == properties_by_type("AWS::CloudWatch::Alarm").keys() - others
         assert group["AlarmConfiguration"]["Enabled"] is True
-    new = resources.keys() - EXPANDED.keys()
-    (role,) = (resources[name]["Properties"] for name in new if resources[name]["Type"] == "AWS::IAM::Role")
+    added = resources.keys() - EXPANDED.keys()
+    (role,) = (resources[name]["Properties"] for name in added if resources[name]["Type"] == "AWS::IAM::Role")
     assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": ["codedeploy.amazonaws.com"]}
 
 
 @pytest.mark.parametrize("gradual", ["true", "false"])
-def test_nothing_outlives_the_stack(gradual: str) -> None:
-    """Versions are retained when a deploy replaces them, and deleted with their function (Lambda, DeleteFunction)."""
-    resources = expanded({"GradualDeployment": gradual})
+def test_deleting_the_stack_deletes_all_resources(gradual: str) -> None:
+    """Lambda deletes the versions with their function.
+
+    See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html.
+    """
+    resources = expand({"GradualDeployment": gradual})
     retained = {
         resource["Type"]
         for resource in resources.values()
         if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} - {None, "Delete"}
     }
     assert retained == {"AWS::Lambda::Version"}
-    for function in of_type("AWS::Lambda::Function", resources).values():
+    for function in properties_by_type("AWS::Lambda::Function", resources).values():
         assert resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
