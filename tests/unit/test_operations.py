@@ -1,358 +1,314 @@
-"""Dashboard, alarms and saved queries, held against what the functions and AWS really emit, and against the runbook."""
+"""Dashboard, alarms and saved queries, compared with the metrics and logs of AWS and of the functions."""
 
 import io
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 
-import http_api
-from local.processes import HOST, free_port
 from local.zim_simulator.running import SimulatorClient
-from tests.unit.template import EXPANDED, GIVEN, RESOURCES, ROOT, of_type, resolved
-from zim import server_api, telemetry
+from tests.support.paths import DOCS, EVENTS
+from tests.unit.template import EXPANDED, PARAMETER_VALUES, RESOURCES, properties_by_type, resolve
+from zim.aws import client
+from zim.errors import CallRejectError
+from zim.telemetry import ACCEPTED, REJECTED, logger
 
-type Handler = Callable[[Any], Any]
+RUNBOOK = (DOCS / "runbook.md").read_text()
+OUTCOMES = {error_class.__name__ for error_class in CallRejectError.__subclasses__()} | {REJECTED.name, ACCEPTED.name}
 
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-SECTIONS = {section.partition("\n")[0]: section for section in re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]}
-
-# Resources go by their logical ids here, whichever way the template names them.
+# References resolve to logical ids.
 RULE = "arn:aws:events:us-east-1:123456789012:rule"
-NAMED = {
-    **GIVEN,
+DEFAULT_BUS = {
+    **PARAMETER_VALUES,
     **{name: name for name in RESOURCES},
     **{f"{name}.QueueName": name for name in RESOURCES},
     "CallRejectRequestedRule.Arn": f"{RULE}/CallRejectRequestedRule",
 }
-ON_ANOTHER_BUS = {
-    **NAMED,
-    "EventBusName": "mine",
-    "CallRejectRequestedRule.Arn": f"{RULE}/mine/CallRejectRequestedRule",
+CUSTOM_BUS = {
+    **DEFAULT_BUS,
+    "EventBusName": "custom",
+    "CallRejectRequestedRule.Arn": f"{RULE}/custom/CallRejectRequestedRule",
 }
 
-ALARMS: dict[str, dict[str, Any]] = resolved(of_type("AWS::CloudWatch::Alarm", EXPANDED), NAMED)
-QUERIES: dict[str, dict[str, Any]] = resolved(of_type("AWS::Logs::QueryDefinition", EXPANDED), NAMED)
-every_alarm = pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
+ALARMS: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::CloudWatch::Alarm", EXPANDED), DEFAULT_BUS)
+QUERIES: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::Logs::QueryDefinition", EXPANDED), DEFAULT_BUS)
+FUNCTIONS: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::Serverless::Function"), DEFAULT_BUS)
+SERVICES = {each["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: name for name, each in FUNCTIONS.items()}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as CloudWatch knows it: another namespace, name, dimension or value of one, and it is another metric."""
+    """The identity of a metric in CloudWatch."""
 
     namespace: str
     name: str
     dimensions: frozenset[tuple[str, str]]
 
 
-# The metrics of AWS's own that are used here, and the dimensions that they have. From AWS's documentation:
-# API Gateway, "Monitor CloudWatch metrics for HTTP APIs": ApiId alone, or with Stage; by route if asked for
-# Lambda, "Types of metrics for Lambda functions"; "Viewing metrics": FunctionName aggregates all versions and aliases
-# SQS, "Available CloudWatch metrics for Amazon SQS": QueueName
-# EventBridge, "Monitoring Amazon EventBridge": RuleName on the default bus, EventBusName and RuleName on any other
-AWS: dict[str, tuple[set[str], list[dict[str, set[str]]]]] = {
+# The metrics of AWS in alarms and widgets, and their dimensions. See
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+AWS_METRICS: dict[str, tuple[set[str], list[dict[str, set[str]]]]] = {
     "AWS/ApiGateway": ({"4xx", "5xx", "Count", "Latency"}, [{"ApiId": {"HttpApi"}}]),
-    "AWS/Lambda": (
-        {"Errors", "Throttles", "ConcurrentExecutions"},
-        [{"FunctionName": {*of_type("AWS::Serverless::Function")}}],
-    ),
+    "AWS/Lambda": ({"Errors", "Throttles", "ConcurrentExecutions"}, [{"FunctionName": {*FUNCTIONS}}]),
     "AWS/SQS": (
         {
             "ApproximateAgeOfOldestMessage",
             "ApproximateNumberOfMessagesNotVisible",
             "ApproximateNumberOfMessagesVisible",
         },
-        [{"QueueName": {*of_type("AWS::SQS::Queue")}}],
+        [{"QueueName": {*properties_by_type("AWS::SQS::Queue")}}],
     ),
     "AWS/Events": (
         {"FailedInvocations", "InvocationsSentToDlq"},
         [
             {"RuleName": {"CallRejectRequestedRule"}},
-            {"RuleName": {"CallRejectRequestedRule"}, "EventBusName": {"mine"}},
+            {"RuleName": {"CallRejectRequestedRule"}, "EventBusName": {"custom"}},
         ],
     ),
 }
 
 
-def widgets(given: Mapping[str, str] = NAMED) -> list[dict[str, Any]]:
-    """Return the properties of the dashboard's widgets (CloudWatch, "Dashboard Body Structure and Syntax")."""
-    body = json.loads(resolved(RESOURCES["Dashboard"]["Properties"]["DashboardBody"], given))
+def widgets(values: Mapping[str, str] = DEFAULT_BUS) -> list[dict[str, Any]]:
+    """Return the properties of the dashboard's widgets.
+
+    See https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html.
+    """
+    body = json.loads(resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"], values))
     return [widget["properties"] for widget in body["widgets"]]
 
 
-def in_dashboard(given: Mapping[str, str] = NAMED) -> Iterator[tuple[Metric, dict[str, Any]]]:
-    """Give each metric with its widget."""
-    for widget in widgets(given):
-        before: list[str] = []
+def dashboard_metrics(values: Mapping[str, str] = DEFAULT_BUS) -> Iterator[tuple[Metric, dict[str, Any]]]:
+    """Yield each metric that a widget names, with the widget."""
+    for widget in widgets(values):
+        previous: list[str] = []
         for row in widget.get("metrics", []):
             names = [name for name in row if isinstance(name, str)]
+            if not names:
+                continue  # an expression
             if names != ["..."]:
-                before = [before[at] if name == "." else name for at, name in enumerate(names)]
-            dimensions = zip(before[2::2], before[3::2], strict=True)
-            yield Metric(before[0], before[1], frozenset(dimensions)), widget
+                previous = [previous[index] if name == "." else name for index, name in enumerate(names)]
+            dimensions = zip(previous[2::2], previous[3::2], strict=True)
+            yield Metric(previous[0], previous[1], frozenset(dimensions)), widget
 
 
-def in_alarm(alarm: dict[str, Any]) -> dict[str, Metric]:
-    """Return an alarm's metrics, by the names that its expression gives them."""
-    stats = {each["Id"]: each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each}
+def alarm_metrics(alarm: dict[str, Any]) -> dict[str, Metric]:
+    """Return the metrics of an alarm by the ids in its expression, or by `value` if it has none."""
+    metrics = {each["Id"]: each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each}
     return {
         name: Metric(
             metric["Namespace"],
             metric["MetricName"],
             frozenset((dimension["Name"], dimension["Value"]) for dimension in metric["Dimensions"]),
         )
-        for name, metric in (stats or {"value": alarm}).items()
+        for name, metric in (metrics or {"value": alarm}).items()
     }
 
 
-WATCHED = {
-    *(metric for given in (NAMED, ON_ANOTHER_BUS) for metric, _ in in_dashboard(given)),
-    *(metric for alarm in ALARMS.values() for metric in in_alarm(alarm).values()),
+USED_METRICS = {
+    *(metric for values in (DEFAULT_BUS, CUSTOM_BUS) for metric, _ in dashboard_metrics(values)),
+    *(metric for alarm in ALARMS.values() for metric in alarm_metrics(alarm).values()),
 }
 
 
-def test_every_metric_of_awss_that_is_watched_is_one_with_these_dimensions() -> None:
-    for metric in WATCHED:
+def test_metrics_of_aws_exist_with_these_dimensions() -> None:
+    for metric in USED_METRICS:
         if metric.namespace == "CallReject":
             continue
-        names, known = AWS[metric.namespace]
+        names, dimension_sets = AWS_METRICS[metric.namespace]
         assert metric.name in names
-        asked = dict(metric.dimensions)
-        (values,) = (each for each in known if each.keys() == asked.keys())
-        assert all(value in values[name] for name, value in asked.items())
+        dimensions = dict(metric.dimensions)
+        (values,) = (each for each in dimension_sets if each.keys() == dimensions.keys())
+        assert all(value in values[name] for name, value in dimensions.items())
 
 
 @dataclass
-class Seen:
-    """What the functions printed: their metrics with the units, and the names in their log lines by log group."""
+class Telemetry:
+    """The measurements (metrics that are no outcomes) with their units, and the log fields of a function."""
 
-    units: dict[Metric, str] = field(default_factory=dict)
-    fields: dict[str, set[str]] = field(default_factory=dict)
+    measurements: dict[str, str]
+    fields: set[str]
 
 
 @pytest.fixture
-def seen(load: Callable[..., Handler], zim: SimulatorClient, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """Take each function to every outcome that it can come to."""
-    monkeypatch.setattr(server_api, "READ_SECONDS", 0.5)
-    queue, dead = (boto3.resource("sqs").create_queue(QueueName=name) for name in ("calls", "dead"))
-    everything = Seen()
+def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, capsys: Any) -> dict[str, Telemetry]:
+    """Handle one request with each function and return what it emits."""
+    https = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
+    message = json.loads((EVENTS / "CallRejectQueueFunction" / "bare.json").read_text())
+    queue = client("sqs").create_queue(QueueName="calls")["QueueUrl"]
+    ended = 660900005
 
-    def run(function: str, folder: str, *events: Any, **environment: str) -> None:
-        properties = resolved(RESOURCES[function]["Properties"], NAMED)
-        monkeypatch.setattr(
-            telemetry.metrics, "service", properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-        )
-        handler = load(folder, **{"QUEUE_URL": queue.url, "DEAD_LETTER_QUEUE_URL": dead.url, **environment})
+    def run(folder: str, event: dict[str, Any]) -> Telemetry:
+        zim.fault("code", code=ended)
+        function = load(folder, QUEUE_URL=queue, DEAD_LETTER_QUEUE_URL=queue)
+        stream = io.StringIO()
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logger.registered_formatter)
+        logging.getLogger(logger.service).addHandler(handler)
         capsys.readouterr()
-        written = io.StringIO()
-        output = logging.StreamHandler(written)
-        output.setFormatter(telemetry.logger.registered_formatter)
-        logger = logging.getLogger(telemetry.logger.service)
-        logger.addHandler(output)
-        for event in events:
-            handler(event)
-        logger.removeHandler(output)
-        names = everything.fields.setdefault(properties["LoggingConfig"]["LogGroup"], set())
-        names.update(name for line in written.getvalue().splitlines() for name in json.loads(line))
+        function(event)
+        logging.getLogger(logger.service).removeHandler(handler)
+        fields = {name for line in stream.getvalue().splitlines() for name in json.loads(line)}
+        units: dict[str, str] = {}
         for line in capsys.readouterr().out.splitlines():
-            printed = json.loads(line)
-            (directive,) = printed["_aws"]["CloudWatchMetrics"]
-            (dimensions,) = directive["Dimensions"]
-            values = frozenset((name, printed[name]) for name in dimensions)
-            for metric in directive["Metrics"]:
-                everything.units[Metric(directive["Namespace"], metric["Name"], values)] = metric["Unit"]
+            (directive,) = json.loads(line)["_aws"]["CloudWatchMetrics"]
+            assert (directive["Namespace"], directive["Dimensions"]) == ("CallReject", [["service"]])
+            units |= {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+        return Telemetry({name: unit for name, unit in units.items() if name not in OUTCOMES}, fields)
 
-    request = json.dumps({"FromUserId": "user0", "CallId": "call-1"})
-    codes = (2, 3, 7, 1, -1, 660500002, 660900004, 660900005)
-
-    def message(body: str, age: float = 0.0) -> dict[str, Any]:
-        queue.send_message(MessageBody=body)
-        (received,) = queue.receive_messages(VisibilityTimeout=600)
-        sent = str(int((time.time() - age) * 1000))
-        attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": sent}
-        record = {"messageId": "1", "receiptHandle": received.receipt_handle, "body": body, "attributes": attributes}
-        return {"Records": [{**record, "eventSource": "aws:sqs"}]}
-
-    https: dict[str, Any] = json.loads((ROOT / "events" / "CallRejectFunction" / "http_api.json").read_text())
-    nowhere = f"http://{HOST}:{free_port()}"
-    asked: Callable[[], Any]
-    for function, folder, asked in (
-        ("CallRejectFunction", "call_reject", lambda: {**https, "body": request}),
-        ("CallRejectQueueFunction", "call_reject_queue", lambda: message(request)),
-    ):
-        zim.reset()
-        zim.ring("user0", call_id="call-1")
-        run(function, folder, asked())
-        zim.fault("hang")
-        run(function, folder, asked())
-        zim.clear_faults()
-        for code in codes:
-            zim.fault("code", code=code)
-        run(function, folder, *(asked() for _ in codes))
-        run(function, folder, asked(), ZIM_API_BASE_URL=nowhere)
-        run(function, folder, asked(), ZIM_SECRET_ID="missing")
-    run("CallRejectQueueFunction", "call_reject_queue", message(request, age=700))
-    run("CallRejectAsyncFunction", "call_reject_async", {**https, "body": request}, {**https, "body": "{}"})
-    run("CallRejectAsyncFunction", "call_reject_async", {**https, "body": request}, QUEUE_URL=f"{queue.url}-gone")
-    monkeypatch.setattr(http_api, "JWT_USER_CLAIM", "sub")
-    for function, folder in (("CallRejectFunction", "call_reject"), ("CallRejectAsyncFunction", "call_reject_async")):
-        run(function, folder, {**https, "body": request, "requestContext": {"requestId": "request-1"}})
-    return everything
+    return {
+        "CallRejectFunction": run("call_reject", https),
+        "CallRejectAsyncFunction": run("call_reject_async", https),
+        "CallRejectQueueFunction": run("call_reject_queue", message),
+    }
 
 
-def test_every_metric_of_ours_that_is_watched_is_emitted_and_every_one_emitted_is_watched(seen: Seen) -> None:
-    """Each widget's title tells the unit."""
-    assert {metric for metric in WATCHED if metric.namespace == "CallReject"} == seen.units.keys()
-    for metric, widget in in_dashboard():
-        if metric in seen.units:
-            (unit,) = re.findall(r"\((ms|s)\)$", widget["title"]) or ["a count"]
-            assert {"ms": "Milliseconds", "s": "Seconds", "a count": "Count"}[unit] == seen.units[metric]
+def test_the_dashboard_shows_every_measurement_with_its_unit(telemetry: dict[str, Telemetry]) -> None:
+    shown = {
+        (SERVICES[dict(metric.dimensions)["service"]], metric.name, widget["title"])
+        for metric, widget in dashboard_metrics()
+        if metric.namespace == "CallReject"
+    }
+    assert {(function, name) for function, name, _ in shown} == {
+        (function, name) for function, each in telemetry.items() for name in each.measurements
+    }
+    for function, name, title in shown:
+        (unit,) = re.findall(r"\((ms|s)\)$", title) or [""]
+        assert telemetry[function].measurements[name] == {"ms": "Milliseconds", "s": "Seconds", "": "Count"}[unit]
 
 
-def test_calls_to_zim_are_shown_for_each_second_beside_the_limit() -> None:
-    shown = [widget for metric, widget in in_dashboard() if metric.name == "ZimCalls"]
+def test_the_dashboard_searches_for_the_outcomes_of_each_function(telemetry: dict[str, Telemetry]) -> None:
+    """The search excludes exactly the measurements, so every other metric of the function is an outcome."""
+    pattern = r"""SEARCH\('\{CallReject,service\} service="([^"]+)"((?: NOT MetricName="\w+")*)', 'Sum', 60\)"""
+    rows = [row for widget in widgets() for row in widget.get("metrics", []) if isinstance(row[0], dict)]
+    searches = [re.fullmatch(pattern, row[0]["expression"]) for row in rows]
+    excluded = {SERVICES[found[1]]: set(re.findall(r'"(\w+)"', found[2])) for found in searches if found}
+    assert excluded == {function: {*each.measurements} for function, each in telemetry.items()}
+
+
+def test_alarms_watch_custom_metrics_that_the_functions_emit(telemetry: dict[str, Telemetry]) -> None:
+    for alarm in ALARMS.values():
+        for metric in alarm_metrics(alarm).values():
+            if metric.namespace == "CallReject":
+                ((dimension, service),) = metric.dimensions
+                assert dimension == "service"
+                assert metric.name in OUTCOMES | telemetry[SERVICES[service]].measurements.keys()
+
+
+def test_calls_to_zim_are_stacked_per_second_below_the_limit() -> None:
+    shown = [widget for metric, widget in dashboard_metrics() if metric.name == "ZimCalls"]
     assert len(shown) == 2
     for widget in shown:
         assert (widget["period"], widget["stat"], widget["stacked"]) == (1, "Sum", True)
         assert [line["value"] for line in widget["annotations"]["horizontal"]] == [20]
 
 
-def test_latencies_are_shown_at_three_percentiles() -> None:
-    latencies = [widget for widget in widgets() if widget["title"].endswith("(ms)")]
-    assert len(latencies) == 3
-    for widget in latencies:
-        assert {row[-1]["stat"] for row in widget["metrics"]} == {"p50", "p95", "p99"}
-
-
-@every_alarm
-def test_an_alarm_says_what_happened_and_which_section_of_the_runbook_helps(alarm: dict[str, Any]) -> None:
-    stack, _, name = alarm["AlarmName"].partition(" - ")
-    what, _, where = alarm["AlarmDescription"].partition(" See ")
-    assert stack == GIVEN["AWS::StackName"]
-    assert what.endswith(".")
-    assert where == f'"{name}" in docs/runbook.md.'
-    section = SECTIONS[name]
-    assert [part for part in ("What users feel", "How to look", "What to do") if f"**{part}.**" not in section] == []
-
-
-def test_alarms_are_for_a_topic_which_is_told_of_their_beginning_and_end_and_for_gradual_deploys() -> None:
-    alarms = [resource for resource in EXPANDED.values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
-    topic = {**NAMED, "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
-    for alarm in alarms:
-        assert not resolved({"Condition": alarm["Condition"]}, NAMED)
-        assert resolved({"Condition": alarm["Condition"]}, topic)
-        assert resolved({"Condition": alarm["Condition"]}, {**NAMED, "GradualDeployment": "true"})
+def test_alarms_exist_for_a_topic_or_a_gradual_deployment_and_notify_the_topic() -> None:
+    topic = {**DEFAULT_BUS, "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
+    for alarm in (resource for resource in EXPANDED.values() if resource["Type"] == "AWS::CloudWatch::Alarm"):
+        assert not resolve({"Condition": alarm["Condition"]}, DEFAULT_BUS)
+        assert resolve({"Condition": alarm["Condition"]}, topic)
+        assert resolve({"Condition": alarm["Condition"]}, {**DEFAULT_BUS, "GradualDeployment": "true"})
         for actions in ("AlarmActions", "OKActions"):
-            assert resolved(alarm["Properties"], topic)[actions] == [topic["AlarmTopicArn"]]
-            assert actions not in resolved(alarm["Properties"], NAMED)
+            assert resolve(alarm["Properties"], topic)[actions] == [topic["AlarmTopicArn"]]
+            assert actions not in resolve(alarm["Properties"], DEFAULT_BUS)
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
-def breaching(alarm: dict[str, Any], values: dict[str, float]) -> bool:
-    """Tell whether one period breaches; values that are missing count as 0 (CloudWatch, "Using metric math")."""
-    assert values.keys() <= in_alarm(alarm).keys()
+def is_breaching(alarm: dict[str, Any], values: dict[str, float]) -> bool:
+    """Return whether one period breaches the threshold. Missing values count as 0, as in CloudWatch."""
+    assert values.keys() <= alarm_metrics(alarm).keys()
     (expression,) = [each["Expression"] for each in alarm.get("Metrics", []) if "Expression" in each] or ["value"]
-    functions = {"IF": lambda condition, this, that: this if condition else that}
+    functions = {"IF": lambda condition, if_true, if_false: if_true if condition else if_false}
     assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    names = {**dict.fromkeys(in_alarm(alarm), 0.0), **values, **functions}
-    result: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307 - metric math reads as Python does here
+    names = {**dict.fromkeys(alarm_metrics(alarm), 0.0), **values, **functions}
+    result: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307 - this metric math is valid Python
     threshold: float = alarm["Threshold"]
     return result > threshold
 
 
 @pytest.mark.parametrize(
-    ("alarm", "values", "rings"),
+    ("alarm", "values", "breaching"),
     [
-        ("ZimRefusesUsAlarm", {"https": 1}, True),
-        ("ZimRefusesUsAlarm", {"queue": 1}, True),
-        ("ZimRefusesUsAlarm", {"unreadable_https": 1}, True),
-        ("ZimRefusesUsAlarm", {"unreadable_queue": 1}, True),
-        ("RequestsFailAlarm", {"failed": 4, "requests": 4}, False),
-        ("RequestsFailAlarm", {"failed": 5, "requests": 99}, True),
-        ("RequestsFailAlarm", {"failed": 5, "requests": 100}, False),
-        ("AnswersAreSlowAlarm", {"value": 3000}, False),
-        ("AnswersAreSlowAlarm", {"value": 3001}, True),
-        ("ThrottlingLastsAlarm", {"https": 1}, True),
-        ("ThrottlingLastsAlarm", {"https_async": 1}, True),
-        ("MessagesAreOldAlarm", {"waiting": 60, "tried": 60}, False),
-        ("MessagesAreOldAlarm", {"waiting": 61}, True),
-        ("MessagesAreOldAlarm", {"waiting": 3, "tried": 61}, True),
-        ("RequestsAreDroppedAlarm", {"value": 1}, True),
-        ("RequestsAreDroppedAlarm", {"value": 0}, False),
+        ("ZimConfigurationErrorsAlarm", {"https": 1}, True),
+        ("ZimConfigurationErrorsAlarm", {"queue": 1}, True),
+        ("ZimConfigurationErrorsAlarm", {"secret_https": 1}, True),
+        ("ZimConfigurationErrorsAlarm", {"secret_queue": 1}, True),
+        ("HighErrorRateAlarm", {"failed": 4, "requests": 4}, False),
+        ("HighErrorRateAlarm", {"failed": 5, "requests": 99}, True),
+        ("HighErrorRateAlarm", {"failed": 5, "requests": 100}, False),
+        ("HighLatencyAlarm", {"value": 3000}, False),
+        ("HighLatencyAlarm", {"value": 3001}, True),
+        ("SustainedThrottlingAlarm", {"https": 1}, True),
+        ("SustainedThrottlingAlarm", {"https_async": 1}, True),
+        ("OldMessagesAlarm", {"waiting": 60, "processed": 60}, False),
+        ("OldMessagesAlarm", {"waiting": 61}, True),
+        ("OldMessagesAlarm", {"waiting": 3, "processed": 61}, True),
+        ("ExpiredRequestsAlarm", {"value": 1}, True),
+        ("ExpiredRequestsAlarm", {"value": 0}, False),
         ("DeadLettersAlarm", {"value": 1}, True),
         ("DeadLettersAlarm", {"value": 0}, False),
     ],
 )
-def test_an_alarm_rings_beyond_its_threshold_and_not_at_it(
-    alarm: str, values: dict[str, float], *, rings: bool
-) -> None:
-    assert breaching(ALARMS[alarm], values) is rings
+def test_an_alarm_breaches_above_its_threshold(alarm: str, values: dict[str, float], *, breaching: bool) -> None:
+    assert is_breaching(ALARMS[alarm], values) is breaching
 
 
-def test_an_alarm_rings_for_each_of_its_metrics() -> None:
-    """The dead letters' alarm watches the dead letters, and so on: what it is about is what it is of."""
-    of = {name: {metric.name for metric in in_alarm(alarm).values()} for name, alarm in ALARMS.items()}
-    assert of == {
-        "ZimRefusesUsAlarm": {"ZimRefusesUs", "SecretUnreadable"},
-        "RequestsFailAlarm": {"5xx", "Count"},
-        "AnswersAreSlowAlarm": {"Latency"},
-        "ThrottlingLastsAlarm": {"Throttles"},
-        "MessagesAreOldAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
-        "RequestsAreDroppedAlarm": {"TooOld"},
+def test_each_alarm_watches_its_metrics() -> None:
+    assert {name: {metric.name for metric in alarm_metrics(alarm).values()} for name, alarm in ALARMS.items()} == {
+        "ZimConfigurationErrorsAlarm": {"ZimConfigurationError", "SecretUnavailable"},
+        "HighErrorRateAlarm": {"5xx", "Count"},
+        "HighLatencyAlarm": {"Latency"},
+        "SustainedThrottlingAlarm": {"Throttles"},
+        "OldMessagesAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
+        "ExpiredRequestsAlarm": {"RequestExpired"},
         "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
     }
-    (letters,) = in_alarm(ALARMS["DeadLettersAlarm"]).values()
-    assert dict(letters.dimensions) == {"QueueName": "CallRejectDeadLetterQueue"}
+    (dead_letters,) = alarm_metrics(ALARMS["DeadLettersAlarm"]).values()
+    assert dict(dead_letters.dimensions) == {"QueueName": "CallRejectDeadLetterQueue"}
 
 
-WORDS = {
+def test_each_alarm_and_query_is_in_the_runbook() -> None:
+    sections = set(re.findall(r"^## (.*)$", RUNBOOK, re.MULTILINE))
+    for alarm in ALARMS.values():
+        _, _, name = alarm["AlarmName"].partition(" - ")
+        assert name in sections
+        assert alarm["AlarmDescription"].endswith(f'See "{name}" in docs/runbook.md.')
+    assert set(re.findall(r"`<stack>/(\w[^`]+)`", RUNBOOK)) == {
+        each["Name"].partition("/")[2] for each in QUERIES.values()
+    }
+
+
+KEYWORDS = {
     *("fields", "filter", "stats", "sort", "limit", "by", "as", "in", "not", "and", "or", "like", "asc", "desc"),
     *("count", "count_distinct", "latest", "max", "pct", "bin", "ispresent", "@timestamp", "@message"),
 }
-"""Of Logs Insights' language, what the queries use."""
+"""Keywords, functions and built-in fields of CloudWatch Logs Insights in the queries."""
 
 
-def names_in(query: str) -> set[str]:
-    """Return the names of fields in a query: what is neither text nor a word of the language nor a name given here."""
-    bare = re.sub(r'"[^"]*"|/[^/]*/', "", query)
-    given = re.findall(r"\bas (\w+)", bare)
-    return set(re.findall(r"(?<!\d)[@a-zA-Z]\w*", bare)) - WORDS - {*given}
+def query_fields(query: str) -> set[str]:
+    """Return the log fields in a query, without literals, keywords and aliases."""
+    code = re.sub(r'"[^"]*"|/[^/]*/', "", query)
+    aliases = re.findall(r"\bas (\w+)", code)
+    return set(re.findall(r"(?<!\d)[@a-zA-Z]\w*", code)) - KEYWORDS - {*aliases}
 
 
-def test_the_queries_ask_for_what_is_logged_where_they_look(seen: Seen) -> None:
+def test_queries_use_fields_and_outcomes_that_are_logged(telemetry: dict[str, Telemetry]) -> None:
     access_log = json.loads(RESOURCES["HttpApiStage"]["Properties"]["AccessLogSettings"]["Format"])
-    logged = {"HttpApiLogGroup": {*access_log}, **seen.fields}
-    (shown,) = (widget["query"] for widget in widgets() if "query" in widget)
-    sources, query = re.findall(r"SOURCE '(\w+)'", shown), re.sub(r"SOURCE '\w+' \| ", "", shown)
-    assert sources == ["CallRejectLogGroup", "CallRejectQueueLogGroup"]
-    for groups, text in [
-        (sources, query),
+    logged = {FUNCTIONS[name]["LoggingConfig"]["LogGroup"]: each.fields for name, each in telemetry.items()}
+    logged["HttpApiLogGroup"] = {*access_log}
+    (widget_query,) = (widget["query"] for widget in widgets() if "query" in widget)
+    groups, query = re.findall(r"SOURCE '(\w+)'", widget_query), re.sub(r"SOURCE '\w+' \| ", "", widget_query)
+    for log_groups, text in [
+        (groups, query),
         *((each["LogGroupNames"], each["QueryString"]) for each in QUERIES.values()),
     ]:
-        assert names_in(text)
-        assert names_in(text) - set[str]().union(*(logged[group] for group in groups)) == set()
-
-
-def test_the_queries_are_the_same_in_the_runbook_and_saved() -> None:
-    saved = {query["Name"].partition("/")[2]: query["QueryString"] for query in QUERIES.values()}
-    written = dict(re.findall(r"`<stack>/([^`]+)`[^\n]*:\n\n```\n(.*?)\n```", RUNBOOK, re.DOTALL))
-    assert written == saved
-    for name in saved.keys() & SECTIONS.keys():
-        assert f"`<stack>/{name}`" in SECTIONS[name]
-
-
-def test_the_runbook_counts_what_costs() -> None:
-    ours = {metric for metric in WATCHED if metric.namespace == "CallReject"}
-    alarmed = sum(len(in_alarm(alarm)) for alarm in ALARMS.values())
-    shown = {metric for metric, _ in in_dashboard()}
-    costs = " ".join(SECTIONS["What it costs"].split())
-    assert f"each of the {alarmed} metrics that alarms watch" in costs
-    assert f"each of the {len(ours)} metrics of our own" in costs
-    assert len(shown) > 50
-    assert f"${3 + 0.1 * alarmed + 0.3 * len(ours):.2f}" in costs
+        assert query_fields(text)
+        assert query_fields(text) <= set[str]().union(*(logged[group] for group in log_groups))
+        assert set(re.findall(r'"([A-Z]\w+)"', text)) <= OUTCOMES

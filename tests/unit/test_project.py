@@ -1,9 +1,8 @@
-"""What surrounds the code: the release's number, the application repository, the deployment, the Makefile."""
+"""Facts that several files state: the version, tables in the README, links, and what publishing and deploying need."""
 
 import fnmatch
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,17 @@ import yaml
 from samtranslator.yaml_helper import yaml_parse
 
 from local import publishable
-from zim.outcome import REJECTED
+from tests.support.paths import DOCS, OPENAPI, ROOT
+from tests.support.paths import TEMPLATE as TEMPLATE_PATH
+from zim import errors
+from zim.errors import CallRejectError, QueueAction
 from zim.return_codes import RETURN_CODES
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE: dict[str, Any] = yaml_parse(TEMPLATE_PATH.read_text())
 APPLICATION: dict[str, Any] = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
+DEPLOYMENT: dict[str, Any] = yaml_parse((DOCS / "github-deploy-role.yaml").read_text())
 README = (ROOT / "README.md").read_text()
-CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-DEPLOYMENT: dict[str, Any] = yaml_parse((ROOT / "docs" / "github-deploy-role.yaml").read_text())
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 
 PUBLISHABLE = {
     *(f"AWS::ApiGatewayV2::{name}" for name in ("Api", "Authorizer", "Integration", "Route", "Stage")),
@@ -32,14 +33,77 @@ PUBLISHABLE = {
     *(f"AWS::SQS::{name}" for name in ("Queue", "QueuePolicy")),
     *(f"AWS::Serverless::{name}" for name in ("Function", "LayerVersion")),
 }
-"""Those of the types that the Serverless Application Repository supports which are of use here (its developer guide,
-"List of Supported AWS Resources"). It refuses a template with any other."""
+"""Resource types that the AWS Serverless Application Repository supports, as far as they are of use here.
+
+See https://docs.aws.amazon.com/serverlessrepo/latest/devguide/list-supported-resources.html.
+"""
 
 
-def test_the_changelog_the_openapi_file_and_the_application_have_one_version() -> None:
-    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
-    described = yaml_parse((ROOT / "openapi.yaml").read_text())
-    assert described["info"]["version"] == released[0] == APPLICATION["SemanticVersion"]
+def readme_table(heading: str, first_column: str) -> list[list[str]]:
+    """Return the rows of the table in a section of the README."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = section.partition(f"\n| {first_column} |")[2].partition("\n\n")[0]
+    rows = table.splitlines()[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+
+
+def test_parameters_in_the_readme_and_the_console_are_those_of_the_template() -> None:
+    documented = {
+        name: default.strip("`")
+        for names, default, _ in readme_table("Parameters", "Parameter")
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert documented == {name: str(each.get("Default", "")) for name, each in TEMPLATE["Parameters"].items()}
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(documented)
+
+
+def test_outcomes_in_the_readme_are_those_of_the_code() -> None:
+    rows = {row[0].strip("`"): row[1:] for row in readme_table("Response", "Outcome")}
+    assert rows.keys() == {error_class.__name__ for error_class in CallRejectError.__subclasses__()}
+    for name, (status, retryable, action, _) in rows.items():
+        error_class = getattr(errors, name)
+        assert status in {str(error_class.status), ""}
+        assert retryable in {"yes" if error_class.retryable else "no", ""}
+        assert action in {error_class.queue_action.name.replace("_THEN", ", then").replace("_", " ").lower(), ""}
+
+
+def test_return_codes_in_the_readme_are_in_the_row_of_their_outcome() -> None:
+    """The README summarizes the codes of ZIM's gateway, 1000000xx."""
+    causes = {row[0].strip("`"): row[4] for row in readme_table("Response", "Outcome")}
+    for code, (error_class, _) in RETURN_CODES.items():
+        if error_class and code not in range(100000000, 100000100):
+            assert re.search(rf"\b{code}\b", causes[error_class.__name__])
+
+
+def test_queue_actions_in_the_queue_guide_are_those_of_the_code() -> None:
+    table = (DOCS / "queue.md").read_text().partition("\n| In the queue |")[2].partition("\n\n")[0]
+    actions = [row.split("|")[1].strip() for row in table.splitlines()[2:]]
+    assert sorted(actions) == sorted(
+        action.name.replace("_THEN", ", then").replace("_", " ").lower() for action in QueueAction
+    )
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub generates for a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_resolve(page: Path) -> None:
+    for link in re.findall(r"\]\(((?!https?://)[^)\s]+)\)", page.read_text()):
+        path, _, fragment = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            assert fragment in {anchor(heading) for heading in headings}, link
+
+
+def test_the_changelog_openapi_and_the_application_have_the_same_version() -> None:
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    openapi = yaml.safe_load(OPENAPI.read_text())
+    assert openapi["info"]["version"] == released[0] == APPLICATION["SemanticVersion"]
 
 
 @pytest.mark.parametrize(
@@ -52,21 +116,19 @@ def test_the_changelog_the_openapi_file_and_the_application_have_one_version() -
         ("SemanticVersion", r"\d+\.\d+\.\d+"),
     ],
 )
-def test_the_applications_metadata_is_as_the_repository_documents_it(member: str, pattern: str) -> None:
+def test_application_metadata_has_the_documented_form(member: str, pattern: str) -> None:
+    """See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-template-publishing-applications-metadata-properties.html."""
     assert re.fullmatch(pattern, APPLICATION[member])
 
 
-def test_the_applications_labels_are_ten_at_most_and_of_the_documented_form() -> None:
+def test_application_labels_and_files_are_within_the_limits() -> None:
     assert len(APPLICATION["Labels"]) <= 10
     assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]{1,127}", label) for label in APPLICATION["Labels"])
+    for member in ("LicenseUrl", "ReadmeUrl"):
+        assert 0 < (ROOT / APPLICATION[member]).stat().st_size < 5_000_000
 
 
-@pytest.mark.parametrize("member", ["LicenseUrl", "ReadmeUrl"])
-def test_the_applications_files_exist_for_sam_to_upload(member: str) -> None:
-    assert 0 < (ROOT / APPLICATION[member]).stat().st_size < 5_000_000
-
-
-def test_what_is_published_has_resources_of_publishable_types_alone_and_none_that_others_refer_to(
+def test_a_published_template_has_only_supported_types_and_no_dangling_references(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packaged = tmp_path / "packaged.yaml"
@@ -79,7 +141,7 @@ def test_what_is_published_has_resources_of_publishable_types_alone_and_none_tha
         assert name not in packaged.read_text()
 
 
-def test_the_deploy_role_is_for_one_environment_of_one_repository() -> None:
+def test_only_one_environment_of_one_repository_can_assume_the_deploy_role() -> None:
     trust = DEPLOYMENT["Resources"]["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert [statement["Condition"] for statement in trust] == [
         {
@@ -97,7 +159,7 @@ def test_the_deploy_role_is_for_one_environment_of_one_repository() -> None:
     assert not re.search(prefix, "repo:octo-org/*")
 
 
-def test_the_execution_role_may_work_on_every_service_of_the_template() -> None:
+def test_the_execution_role_covers_every_service_of_the_template() -> None:
     prefixes = {"ApiGatewayV2": "apigateway", "Serverless": "lambda"}
     services = {resource["Type"].split("::")[1] for resource in TEMPLATE["Resources"].values()}
     policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
@@ -105,7 +167,7 @@ def test_the_execution_role_may_work_on_every_service_of_the_template() -> None:
     assert not {service for service in services if f"{prefixes.get(service, service.lower())}:" not in allowed}
 
 
-def test_the_execution_role_may_work_on_every_alarm_and_no_alarm_of_another_stack() -> None:
+def test_the_execution_role_covers_the_alarms_of_its_stack_only() -> None:
     policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     (alarms,) = re.findall(r":alarm:([^']+)", str(policy))
     pattern = alarms.replace("${StackName}", "one")
@@ -115,37 +177,3 @@ def test_the_execution_role_may_work_on_every_alarm_and_no_alarm_of_another_stac
     for name in names:
         assert fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one"), pattern)
         assert not fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one-more"), pattern)
-
-
-def test_every_parameter_is_in_the_readmes_table_and_in_a_group_of_the_console() -> None:
-    table = README.partition("\n## Parameters\n")[2].partition("\n## ")[0]
-    documented = [
-        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
-    ]
-    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    grouped = [name for group in groups for name in group["Parameters"]]
-    assert sorted(documented) == sorted(grouped) == sorted(TEMPLATE["Parameters"])
-
-
-def test_every_return_code_is_in_the_readmes_row_of_its_outcome() -> None:
-    """But for the gateway's, 1000000xx, which the table sums up."""
-    missing = {
-        code: kind.name
-        for code, (kind, _) in RETURN_CODES.items()
-        if kind is not REJECTED and code not in range(100000000, 100000100)
-        if not re.search(rf"^\|.*\b{code}\b.*\| `{kind.name}` \|$", README, re.MULTILINE)
-    }
-    assert not missing
-
-
-def test_make_help_lists_every_target() -> None:
-    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert phony
-    helped = subprocess.run(
-        ["make", "--no-print-directory", "help"],  # noqa: S607 - whatever make the person has
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert {line.split()[0] for line in helped.stdout.splitlines()} == set(phony[1].split())
