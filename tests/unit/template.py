@@ -1,4 +1,4 @@
-"""Reads `template.yaml`, expands it as the SAM transform does, and resolves intrinsic functions as CloudFormation does."""
+"""Reads `template.yaml`, expands it like the SAM transform, and resolves intrinsic functions like CloudFormation."""
 
 import copy
 import re
