@@ -1,13 +1,20 @@
 # Every habit of the project; `make help` lists them. CI calls the same targets.
 
 PYTHON = python3.13
+UV = .venv/bin/uv
 SAM = .venv-sam/bin/sam
+# requirements/*.in say why a tool has its own environment.
+ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
 BUILT = .aws-sam/build/template.yaml
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund
 LINTER = requirements/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY = 0
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
+# uv uses the Python on the PATH, and the certificates and the index that pip uses.
+export UV_PYTHON_DOWNLOADS = never
+export UV_SYSTEM_CERTS = 1
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The tests run make as somebody at a terminal does, whatever this one was told.
 unexport MAKEFLAGS
@@ -116,34 +123,41 @@ $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc'
 	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
 
-setup: ## the virtual environments, each with its own pinned requirements
-	@command -v $(PYTHON) > /dev/null && $(PYTHON) -c '' 2> /dev/null || \
+setup: $(ENVIRONMENTS) ## install the development environment and the tools
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c '' 2> /dev/null || \
 	  { echo "$(PYTHON) is not on the PATH: install Python 3.13 and try again." >&2; exit 1; }
-	@$(MAKE) --no-print-directory -j4 .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
+	@printf 'Installing uv from $< ... '; started=$$(date +%s); \
+	  rm -rf .venv && $(PYTHON) -m venv .venv && \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  touch $@ && echo "$$(($$(date +%s) - started)) s"
 
-.venv/ready: requirements/dev.txt
-.venv-sam/ready: requirements/sam.txt
-.venv-ministack/ready: requirements/ministack.txt
-.venv-lambda/ready: requirements/lambda.txt
+define INSTALL
+@printf 'Installing $(@D) from $< ... '; started=$$(date +%s); \
+  $(UV) pip sync --quiet --require-hashes --python $(@D) $< && \
+  touch $@ && echo "$$(($$(date +%s) - started)) s"
+endef
 
-.venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready:
-	@echo "Installing $(@D) from $< ..."; started=$$(date +%s); \
-	  rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
-	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
-	  touch $@ && echo "Installed $(@D) in $$(($$(date +%s) - started)) s"
+.venv/ready: requirements/dev.txt $(UV)
+	$(INSTALL)
+
+.venv-%/ready: requirements/%.txt $(UV)
+	@rm -rf $(@D) && $(UV) venv --quiet --python .venv/bin/python $(@D)
+	$(INSTALL)
+
+# The artifact tests set PYTHONDONTWRITEBYTECODE: without bytecode, every start would compile awslambdaric again.
+.venv-lambda/ready: export UV_COMPILE_BYTECODE = 1
 
 # Node.js and npm come from PyPI, with the requirements of .venv.
 $(LINTER): requirements/package-lock.json | .venv/ready
 	@$(NPM) --loglevel error ci
 
-lock: .venv/ready ## pin the newest versions that the .in files admit
-	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
-	  layers/zim/requirements.in -o layers/zim/requirements.txt
-	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
-	  benchmarks/floor/requirements.in -o benchmarks/floor/requirements.txt
-	for name in dev sam ministack lambda; do \
-	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 \
-	    requirements/$$name.in -o requirements/$$name.txt; done
+# The development environment includes the layer's requirements and uv, so those two come first.
+lock: .venv/ready ## pin the newest versions that the .in files allow
+	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/dev requirements/sam \
+	  requirements/ministack requirements/lambda; do \
+	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 
 hooks: .venv/ready ## have git run checks: lint, types and template before a commit, unit before a push
