@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
 
 help: ## list these targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,16 +43,11 @@ redrive: ## put the dead letters back on the queue
 logs: ## follow the logs of the running stack
 	@.venv/bin/python -m local.logs
 
-test: setup $(BUILT) ## everything that CI checks
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types template audit
-	@echo "Running the tests e2e, which are shown when they have ended, beside unit, artifact and page ..."
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target e2e beside-e2e
+test: setup $(BUILT) ## run all checks and tests, as CI does
+	@echo "Running two targets at a time. The output of a target appears when it ends."
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types e2e template audit unit local artifact page
 	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
-
-.PHONY: beside-e2e
-beside-e2e:
-	@$(MAKE) --no-print-directory unit artifact page
 
 lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
 	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
@@ -85,6 +80,9 @@ audit: .venv/ready ## what runs in Lambda, against the published advisories; ski
 
 unit: .venv/ready ## unit tests, with the coverage of what runs in Lambda
 	.venv/bin/python -m pytest tests/unit --cov
+
+local: .venv/ready ## test the simulator and the local tools
+	.venv/bin/python -m pytest tests/local
 
 artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, under AWS's own runtime client
 	.venv/bin/python -m pytest tests/artifact
