@@ -1,4 +1,4 @@
-"""The stack that SAM deployed, on free ports of this machine, for all tests that call it."""
+"""Fixtures for all tests that call a deployed stack."""
 
 from collections.abc import Iterator
 
@@ -10,5 +10,6 @@ from local.stack import Stack, deployed
 
 @pytest.fixture(scope="session")
 def deployed_stack() -> Iterator[Stack]:
+    """The stack, deployed by SAM to an emulator on free ports of this machine."""
     with deployed(free_port(), free_port()) as stack:
         yield stack

@@ -1,28 +1,28 @@
-"""What the unit tests share: a simulator on a real socket, and credentials that it accepts."""
+"""Fixtures for the unit tests: the ZIM simulator on a real socket, moto in place of AWS, and a loader for functions."""
 
 import importlib.util
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import settings
 from moto import mock_aws
 
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+from tests.support.paths import FUNCTIONS
+from tests.unit.doubles import Clock, Function, Log
 from zim.aws import client
 
-ROOT = Path(__file__).resolve().parents[2]
-
-# How long an example takes says how busy the machine is; and what CI tries today it tries again tomorrow.
+# No time limit for an example, because the machine may be busy; the same examples in every run.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
-# Whatever is asked of AWS here is asked of moto: no profile and no credentials of whoever runs the tests.
+# Neither the profile nor the credentials of the person who runs the tests is used.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(
@@ -36,6 +36,15 @@ os.environ.update(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_service_models() -> Iterator[None]:
+    """Read the service models of botocore once instead of for each client, which takes most of the time of a test."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda *_: loader)
+        yield
+
+
 @pytest.fixture(scope="session")
 def running_simulator() -> Iterator[SimulatorClient]:
     with simulator() as running:
@@ -44,42 +53,42 @@ def running_simulator() -> Iterator[SimulatorClient]:
 
 @pytest.fixture
 def zim(running_simulator: SimulatorClient) -> SimulatorClient:
-    """A simulator in which nothing has happened yet."""
+    """A simulator in its initial state."""
     running_simulator.reset()
     return running_simulator
 
 
 @pytest.fixture
 def aws(zim: SimulatorClient) -> Iterator[Any]:
-    """Moto in AWS's place, with the secret `zim` that the simulator accepts; gives the Secrets Manager client."""
-    with mock_aws(config={"core": {"passthrough": {"urls": [f"{zim.url}/.*"]}}}):
+    """A client for moto's Secrets Manager, which has the secret `zim` that the simulator accepts."""
+    with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1:.*"]}}}):
         secrets = client("secretsmanager")
         secrets.create_secret(Name="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
         yield secrets
 
 
-@dataclass
-class Context:
-    """What Powertools and the handlers read of Lambda's context."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
-    aws_request_id: str = "request-1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 15_000
-
-
-type Handler = Callable[[Any], Any]
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Handler]:
-    """Loads a function anew, as a cold start does, and gives its handler: `load("call_reject", VARIABLE="value")`."""
+def log() -> Iterator[Log]:
+    log = Log()
+    handler = logging.StreamHandler(log.stream)
+    logger = logging.getLogger(os.environ["POWERTOOLS_SERVICE_NAME"])
+    handler.setFormatter(logger.handlers[0].formatter)
+    logger.addHandler(handler)
+    yield log
+    logger.removeHandler(handler)
 
-    def loaded(function: str, **environment: str) -> Handler:
-        settings = {
+
+@pytest.fixture
+def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Function]:
+    """Load a function as a cold start does: `load("call_reject", VARIABLE="value")`."""
+
+    def load(function: str, **environment: str) -> Function:
+        defaults = {
             "ZIM_SECRET_ID": "zim",
             "ZIM_API_BASE_URL": zim.url,
             "CALLS_PER_SECOND": "100",
@@ -87,13 +96,13 @@ def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Cal
             "ZIM_CALLS_PER_SECOND_LIMIT": "101",
             "RESERVED_CONCURRENCY": "1",
         }
-        for name, value in {**settings, **environment}.items():
+        for name, value in {**defaults, **environment}.items():
             monkeypatch.setenv(name, value)
-        spec = importlib.util.spec_from_file_location("app", ROOT / "functions" / function / "app.py")
+        spec = importlib.util.spec_from_file_location("app", FUNCTIONS / function / "app.py")
         assert spec
         assert spec.loader
         app = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(app)
-        return lambda event: app.handler(event, Context())
+        return Function(app)
 
-    return loaded
+    return load

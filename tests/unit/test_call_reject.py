@@ -1,164 +1,331 @@
-"""One request, one outcome: `zim.call_reject`, with the simulator on a real socket and moto's Secrets Manager."""
+"""Reject a call within the rate limit and with retries: `zim.call_reject`, with the simulator and moto."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
-from zim.call_reject import CallReject
-from zim.outcome import (
-    NOTHING_TO_REJECT,
-    RATE_LIMITED,
-    REJECTED,
-    SECRET_UNREADABLE,
-    UNEXPECTED_ANSWER,
-    USER_NOT_REGISTERED,
-    ZIM_REFUSES_US,
-    ZIM_TIMEOUT,
-    ZIM_UNREACHABLE,
+from tests.support.http_server import Response, serve
+from tests.unit.doubles import Clock
+from zim import call_reject
+from zim.aws import client
+from zim.call_reject import CallRejectService
+from zim.credentials import CredentialsStore
+from zim.errors import (
+    CallRejectError,
+    InvitationClosed,
+    RateLimited,
+    SecretUnavailable,
+    UnexpectedZimResponse,
+    UserNotRegistered,
+    ZimConfigurationError,
+    ZimTimeout,
+    ZimUnreachable,
 )
+from zim.rate_limit import RateLimitWindow
 from zim.request import CallRejectRequest
+from zim.response import ZimResponse
+from zim.server_api import ServerApi
 from zim.settings import Settings
 
-REMAINING = 15.0
+REMAINING_SECONDS = 15.0
+
+
+class Secret:
+    """The secret `zim` in moto: counts how often it is read, and changes it."""
+
+    def __init__(self, aws: Any) -> None:
+        self.client = client("secretsmanager")
+        self.reads = 0
+        self.client.meta.events.register("before-call.secretsmanager.GetSecretValue", self._count)
+        self._aws = aws
+
+    def _count(self, **_: object) -> None:
+        self.reads += 1
+
+    def update(self, server_secret: str) -> None:
+        self._aws.put_secret_value(
+            SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": server_secret})
+        )
 
 
 @pytest.fixture
-def call_reject(zim: SimulatorClient, aws: Any) -> CallReject:
-    return CallReject.from_settings(Settings("zim", zim.url, calls_per_second=100, reserved_concurrency=1))
+def secret(aws: Any) -> Secret:
+    return Secret(aws)
 
 
-def request(zim: SimulatorClient) -> CallRejectRequest:
+@pytest.fixture
+def service(zim: SimulatorClient, secret: Secret) -> CallRejectService:
+    return new_service(zim.url, secret, RateLimitWindow(100, 1))
+
+
+@pytest.fixture
+def frozen(zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> CallRejectService:
+    """A service that makes one call a second, on a clock that passes only while it waits for the rate limit."""
+    monkeypatch.setattr(call_reject, "time", clock)
+    return new_service(zim.url, secret, RateLimitWindow(1, 1, clock.monotonic, clock.sleep))
+
+
+def new_service(url: str, secret: Secret, window: RateLimitWindow) -> CallRejectService:
+    return CallRejectService(CredentialsStore("zim", secret.client), window, ServerApi(url))
+
+
+def ring(zim: SimulatorClient) -> CallRejectRequest:
     return CallRejectRequest("user0", zim.ring("user0"), "by test")
 
 
-def test_a_ringing_call_is_rejected(zim: SimulatorClient, call_reject: CallReject) -> None:
-    asked = request(zim)
-    outcome = call_reject(asked, REMAINING)
-    assert outcome.kind is REJECTED
-    assert outcome.body().keys() == {"Code", "Message", "RequestId"}
-    assert zim.call(asked.call_id).extended_data == {"user0": "by test"}
-    assert outcome.spent.attempts == 1
-    assert outcome.spent.zim_time > 0
+def failure(
+    service: CallRejectService, request: CallRejectRequest, remaining_seconds: float = REMAINING_SECONDS
+) -> CallRejectError:
+    with pytest.raises(CallRejectError) as raised:
+        service.reject(request, remaining_seconds)
+    return raised.value
 
 
-def test_started_anew_it_reads_the_secret_opens_a_connection_and_has_room_in_the_window(
-    zim: SimulatorClient, aws: Any
-) -> None:
-    call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=1))
-    call_reject(request(zim), REMAINING)
-    aws.put_secret_value(SecretId="zim", SecretString="no longer a secret")
-    call_reject.start_anew()
-    assert call_reject(request(zim), REMAINING).kind is SECRET_UNREADABLE
-    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
-    outcome = call_reject(request(zim), REMAINING)
-    assert outcome.kind is REJECTED
-    assert outcome.spent.window_wait == pytest.approx(0, abs=0.1)
-    before, after = zim.requests()
-    assert before.connection != after.connection
+def attempts(service: CallRejectService) -> int:
+    """Return the attempts of the latest request, and start a new one."""
+    attempts = service.stats.attempts
+    service.stats.reset()
+    return attempts
 
 
-def test_what_zim_answers_decides_the_outcome(zim: SimulatorClient, call_reject: CallReject) -> None:
-    outcome = call_reject(CallRejectRequest("nobody", "call-1"), REMAINING)
-    assert outcome.kind is USER_NOT_REGISTERED
-    assert outcome.body() == {
-        "type": "urn:problem-type:call-reject:UserNotRegistered",
-        "title": "The user is not registered with ZIM",
-        "status": 422,
-        "detail": "ZIM answered 660500002: FromUserId is not registered with ZIM.",
-        "retryable": False,
-        "Code": 660500002,
-        "Message": outcome.body()["Message"],
-        "RequestId": outcome.body()["RequestId"],
-    }
+def test_a_ringing_call_is_rejected(zim: SimulatorClient, service: CallRejectService) -> None:
+    request = ring(zim)
+    response = service.reject(request, REMAINING_SECONDS)
+    assert (response.code, response.message) == (0, "success")
+    assert zim.call(request.call_id).extended_data == {"user0": "by test"}
+    assert attempts(service) == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [(660300005, RATE_LIMITED), (100000099, ZIM_REFUSES_US), (100000100, UNEXPECTED_ANSWER), (-1, UNEXPECTED_ANSWER)],
-)
-def test_codes_outside_the_documentation_have_an_outcome_too(
-    zim: SimulatorClient, call_reject: CallReject, code: int, kind: object
+def test_the_settings_determine_the_secret_the_host_and_the_rate_limit(zim: SimulatorClient, aws: Any) -> None:
+    aws.create_secret(Name="other", SecretString=json.dumps({"AppId": 7, "ServerSecret": zim.rotate(app_id=7)}))
+    service = CallRejectService.from_settings(Settings("other", zim.url, calls_per_second=1, reserved_concurrency=30))
+    service.reject(ring(zim), REMAINING_SECONDS)
+    assert zim.requests()[0].parameters["AppId"] == "7"
+    assert failure(service, ring(zim)).retry_after == 30
+
+
+def test_an_error_keeps_the_response_of_zim(secret: Secret) -> None:
+    members = {"Code": 660500002, "Message": "user not registered", "RequestId": "42"}
+    with serve(lambda _: Response.json(members)) as server:
+        error = failure(new_service(server.url, secret, RateLimitWindow(1, 1)), CallRejectRequest("user0", "call-1"))
+    assert isinstance(error, UserNotRegistered)
+    assert error.response == ZimResponse(660500002, "user not registered", "42")
+
+
+@pytest.mark.parametrize(("code", "error_class"), [(660300005, RateLimited), (100000099, ZimConfigurationError)])
+def test_an_error_that_the_same_request_meets_again_is_not_retried(
+    zim: SimulatorClient, service: CallRejectService, code: int, error_class: type[CallRejectError]
 ) -> None:
     zim.fault("code", code=code)
-    assert call_reject(request(zim), REMAINING).kind is kind
+    assert isinstance(failure(service, ring(zim)), error_class)
+    assert attempts(service) == 1
 
 
-def test_a_rotated_secret_is_read_anew_and_the_call_made_once_more(
-    zim: SimulatorClient, call_reject: CallReject, aws: Any
+def test_a_response_of_an_unexpected_form_is_not_retried(zim: SimulatorClient, service: CallRejectService) -> None:
+    zim.fault("html")
+    assert isinstance(failure(service, ring(zim)), UnexpectedZimResponse)
+    assert attempts(service) == 1
+
+
+def test_the_secret_is_not_read_for_each_request(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
 ) -> None:
-    assert call_reject(request(zim), REMAINING).kind is REJECTED
-    rotated = zim.rotate()
-    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
-    outcome = call_reject(request(zim), REMAINING)
-    assert outcome.kind is REJECTED
-    assert outcome.spent.attempts == 2
-    assert call_reject(request(zim), REMAINING).spent.attempts == 1
+    for _ in range(3):
+        service.reject(ring(zim), REMAINING_SECONDS)
+    assert secret.reads == 1
 
 
-def test_a_wrong_secret_that_was_not_rotated_is_not_tried_again(zim: SimulatorClient, call_reject: CallReject) -> None:
+def test_a_rotated_secret_is_read_and_the_call_is_retried(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
+) -> None:
+    service.reject(ring(zim), REMAINING_SECONDS)
+    assert attempts(service) == 1
+    secret.update(zim.rotate())
+    assert service.reject(ring(zim), REMAINING_SECONDS).code == 0
+    assert attempts(service) == 2
+    assert service.reject(ring(zim), REMAINING_SECONDS).code == 0
+    assert attempts(service) == 1
+    assert secret.reads == 2
+
+
+def test_a_rejected_signature_is_not_retried_if_the_secret_is_the_same(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
+) -> None:
     zim.rotate()
-    outcome = call_reject(request(zim), REMAINING)
-    assert outcome.kind is ZIM_REFUSES_US
-    assert outcome.spent.attempts == 1
+    assert isinstance(failure(service, ring(zim)), ZimConfigurationError)
+    assert attempts(service) == 1
+    assert secret.reads == 2
 
 
-def test_with_little_time_left_the_secret_is_not_read_anew(
-    zim: SimulatorClient, call_reject: CallReject, aws: Any
+def test_the_secret_is_refreshed_once_per_request(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
 ) -> None:
-    assert call_reject(request(zim), REMAINING).kind is REJECTED
-    rotated = zim.rotate()
-    aws.put_secret_value(SecretId="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": rotated}))
-    outcome = call_reject(request(zim), remaining=5.0)
-    assert (outcome.kind, outcome.spent.attempts) == (ZIM_REFUSES_US, 1)
+    service.reject(ring(zim), REMAINING_SECONDS)
+    attempts(service)
+    zim.rotate()
+    secret.update("x" * 32)
+    assert isinstance(failure(service, ring(zim)), ZimConfigurationError)
+    assert attempts(service) == 2
+    assert secret.reads == 2
 
 
-def test_a_connection_that_died_is_tried_once_more_and_no_more(zim: SimulatorClient, call_reject: CallReject) -> None:
-    zim.fault("cut_before", times=1)
-    outcome = call_reject(request(zim), REMAINING)
-    assert (outcome.kind, outcome.spent.attempts) == (REJECTED, 2)
+def test_a_secret_that_is_unavailable_after_its_rotation_is_an_error(
+    zim: SimulatorClient, service: CallRejectService, aws: Any
+) -> None:
+    service.reject(ring(zim), REMAINING_SECONDS)
+    zim.rotate()
+    aws.delete_secret(SecretId="zim", ForceDeleteWithoutRecovery=True)
+    assert isinstance(failure(service, ring(zim)), SecretUnavailable)
+
+
+@pytest.mark.parametrize(("remaining_seconds", "refreshed"), [(8.5, True), (8.49, False), (2.0, False)])
+def test_the_secret_is_refreshed_only_if_there_is_time_to_read_it_before_the_deadline(
+    zim: SimulatorClient,
+    frozen: CallRejectService,
+    secret: Secret,
+    clock: Clock,
+    remaining_seconds: float,
+    *,
+    refreshed: bool,
+) -> None:
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    attempts(frozen)
+    clock.now += 60
+    secret.update(zim.rotate())
+    if refreshed:
+        frozen.reject(ring(zim), remaining_seconds)
+    else:
+        assert isinstance(failure(frozen, ring(zim), remaining_seconds), ZimConfigurationError)
+    assert attempts(frozen) == (2 if refreshed else 1)
+    assert secret.reads == (2 if refreshed else 1)
+
+
+def test_a_lost_connection_is_retried_once(zim: SimulatorClient, service: CallRejectService) -> None:
+    zim.fault("cut_before")
+    assert service.reject(ring(zim), REMAINING_SECONDS).code == 0
+    assert attempts(service) == 2
     zim.fault("cut_before", times=3)
-    outcome = call_reject(request(zim), REMAINING)
-    assert (outcome.kind, outcome.spent.attempts) == (ZIM_UNREACHABLE, 2)
+    assert isinstance(failure(service, ring(zim)), ZimUnreachable)
+    assert attempts(service) == 2
     assert len(zim.faults()) == 1
 
 
-def test_a_call_rejected_before_the_connection_died_ends_well(zim: SimulatorClient, call_reject: CallReject) -> None:
+def test_a_refused_connection_is_not_retried(secret: Secret) -> None:
+    with serve(lambda _: None) as server:
+        closed = server.url
+    service = new_service(closed, secret, RateLimitWindow(100, 1))
+    assert isinstance(failure(service, CallRejectRequest("user0", "call-1")), ZimUnreachable)
+    assert attempts(service) == 1
+
+
+def test_a_lost_connection_and_a_rotated_secret_are_retried_once_each(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
+) -> None:
+    service.reject(ring(zim), REMAINING_SECONDS)
+    attempts(service)
+    secret.update(zim.rotate())
+    zim.fault("cut_before")
+    assert service.reject(ring(zim), REMAINING_SECONDS).code == 0
+    assert attempts(service) == 3
+
+
+def test_a_call_that_was_rejected_before_the_connection_was_lost_is_closed(
+    zim: SimulatorClient, service: CallRejectService
+) -> None:
     zim.fault("cut_before", carried_out=True)
-    outcome = call_reject(request(zim), REMAINING)
-    assert (outcome.kind, outcome.spent.attempts) == (NOTHING_TO_REJECT, 2)
+    assert isinstance(failure(service, ring(zim)), InvitationClosed)
+    assert attempts(service) == 2
 
 
-def test_an_answer_that_does_not_come_is_not_tried_again(zim: SimulatorClient, call_reject: CallReject) -> None:
+def test_a_response_that_does_not_arrive_is_not_retried(zim: SimulatorClient, service: CallRejectService) -> None:
     zim.fault("hang")
-    outcome = call_reject(request(zim), remaining=2.0)
-    assert (outcome.kind, outcome.spent.attempts) == (ZIM_TIMEOUT, 1)
+    started = time.monotonic()
+    assert isinstance(failure(service, ring(zim), remaining_seconds=1.6), ZimTimeout)
+    assert 1.1 <= time.monotonic() - started < 1.6
     assert len(zim.requests()) == 1
     zim.clear_faults()
 
 
-def test_every_attempt_passes_through_the_window(zim: SimulatorClient, aws: Any) -> None:
-    call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=1))
-    zim.fault("cut_before", times=1)
-    outcome = call_reject(request(zim), REMAINING)
-    first, second = (record.monotonic for record in zim.requests())
-    assert outcome.kind is REJECTED
-    assert second - first >= 1
-    assert outcome.spent.window_wait > 0.9
+@pytest.mark.parametrize(("remaining_seconds", "sent"), [(1.5, 1), (1.49, 0), (0.5, 0), (0.0, 0)])
+def test_no_call_starts_with_less_than_a_second_for_the_response(
+    zim: SimulatorClient, frozen: CallRejectService, remaining_seconds: float, sent: int
+) -> None:
+    if sent:
+        frozen.reject(ring(zim), remaining_seconds)
+    else:
+        error = failure(frozen, ring(zim), remaining_seconds)
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == 1
+    assert attempts(frozen) == len(zim.requests()) == sent
 
 
-def test_a_window_that_stays_full_too_long_answers_when_to_come_back(zim: SimulatorClient, aws: Any) -> None:
-    call_reject = CallReject.from_settings(Settings("zim", zim.url, calls_per_second=1, reserved_concurrency=30))
-    assert call_reject(request(zim), REMAINING).kind is REJECTED
-    outcome = call_reject(request(zim), REMAINING)
-    assert (outcome.kind, outcome.retry_after, outcome.spent.attempts) == (RATE_LIMITED, 30, 0)
+def test_every_attempt_waits_for_the_rate_limit(zim: SimulatorClient, frozen: CallRejectService, clock: Clock) -> None:
+    zim.fault("cut_before")
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    assert clock.slept == [1.0, 1.0]
+    assert (frozen.stats.attempts, frozen.stats.window_wait) == (3, 2.0)
+
+
+@pytest.mark.parametrize(("passed", "retry_after"), [(0.0, 30), (0.5, 30), (1.0, 29), (15.0, 15)])
+def test_a_full_window_is_an_error_with_the_whole_seconds_to_wait(
+    zim: SimulatorClient,
+    secret: Secret,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    passed: float,
+    retry_after: int,
+) -> None:
+    monkeypatch.setattr(call_reject, "time", clock)
+    service = new_service(zim.url, secret, RateLimitWindow(1, 30, clock.monotonic, clock.sleep))
+    service.reject(ring(zim), REMAINING_SECONDS)
+    attempts(service)
+    clock.now += passed
+    error = failure(service, ring(zim))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == retry_after
+    assert attempts(service) == 0
     assert len(zim.requests()) == 1
 
 
-def test_without_a_secret_nothing_is_sent(zim: SimulatorClient, call_reject: CallReject, aws: Any) -> None:
+def test_the_time_of_all_calls_is_measured(zim: SimulatorClient, service: CallRejectService) -> None:
+    zim.settings(latency=0.05)
+    zim.fault("cut_before")
+    started = time.monotonic()
+    service.reject(ring(zim), REMAINING_SECONDS)
+    elapsed = time.monotonic() - started
+    assert 0.075 <= service.stats.zim_time <= elapsed
+    assert 0 <= service.stats.window_wait < 0.05
+    service.stats.reset()
+    assert (service.stats.attempts, service.stats.window_wait, service.stats.zim_time) == (0, 0, 0)
+
+
+def test_nothing_is_sent_without_a_secret(zim: SimulatorClient, service: CallRejectService, aws: Any) -> None:
     aws.delete_secret(SecretId="zim", ForceDeleteWithoutRecovery=True)
-    outcome = call_reject(request(zim), REMAINING)
-    assert (outcome.kind, outcome.spent.attempts) == (SECRET_UNREADABLE, 0)
+    assert isinstance(failure(service, ring(zim)), SecretUnavailable)
+    assert attempts(service) == 0
     assert zim.requests() == []
+
+
+def test_a_reset_discards_the_secret_the_connection_and_the_window(
+    zim: SimulatorClient, frozen: CallRejectService, secret: Secret, clock: Clock
+) -> None:
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    frozen.reset()
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    assert secret.reads == 2
+    assert clock.slept == []
+    before, after = zim.requests()
+    assert before.connection != after.connection
+
+
+def test_a_service_reads_and_sends_nothing_before_the_first_request(
+    zim: SimulatorClient, service: CallRejectService, secret: Secret
+) -> None:
+    assert secret.reads == 0
+    assert zim.requests() == []
+    assert SERVER_SECRET not in repr(vars(service))

@@ -1,20 +1,18 @@
-"""The handler of CallRejectAsyncFunction: what goes on the queue, and what the caller is told."""
+"""The handler of CallRejectAsyncFunction: the message on the queue, and the response."""
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from local.zim_simulator.running import SimulatorClient
+from tests.support.paths import EVENTS
+from tests.unit.doubles import Function, Log
 
-type Handler = Callable[[Any], Any]
-
-EVENT: dict[str, Any] = json.loads(
-    (Path(__file__).resolve().parents[2] / "events" / "CallRejectAsyncFunction" / "http_api.json").read_text()
-)
+EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectAsyncFunction" / "http_api.json").read_text())
 
 
 @pytest.fixture
@@ -23,42 +21,71 @@ def queue(aws: Any) -> Any:
 
 
 @pytest.fixture
-def handler(load: Callable[..., Handler], queue: Any) -> Handler:
-    return load("call_reject_async", QUEUE_URL=queue.url)
+def function(load: Callable[..., Function], queue: Any) -> Function:
+    return load("call_reject_async", QUEUE_URL=queue.url, POWERTOOLS_LOGGER_LOG_EVENT="true")
 
 
-def test_a_valid_request_is_put_on_the_queue_and_answered_at_once(
-    zim: SimulatorClient, handler: Handler, queue: Any
+def test_a_valid_request_is_queued_without_a_call_to_zim(
+    zim: SimulatorClient, function: Function, queue: Any, log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    response = handler(EVENT)
+    response = function(EVENT)
     (message,) = queue.receive_messages()
     assert response["statusCode"] == 202
     assert response["headers"] == {"Content-Type": "application/json"}
     assert json.loads(response["body"]) == {"MessageId": message.message_id}
     assert json.loads(message.body) == json.loads(EVENT["body"])
     assert zim.requests() == []
+    (line,) = log.lines
+    assert (line["outcome"], line["trigger"], line["call_id"]) == ("Accepted", "http", "call-async")
+    assert (line["correlation_id"], line["function_request_id"]) == ("JKJaXmPLvHcESHA=", "request-1")
+    assert json.loads(capsys.readouterr().out)["Accepted"] == [1.0]
 
 
-def test_every_character_that_extended_data_may_hold_can_go_on_the_queue(handler: Handler, queue: Any) -> None:
-    request = {"FromUserId": "user0", "CallId": "call-1", "ExtendedData": "\x01\x1f\x7f\uffff€\U0001f4de"}
-    assert handler({**EVENT, "body": json.dumps(request)})["statusCode"] == 202
+def test_every_character_that_extended_data_can_contain_can_be_queued(function: Function, queue: Any, log: Log) -> None:
+    request = {"FromUserId": "user0", "CallId": "call-1", "ExtendedData": "\x01\x1f\x7f\uffff€\U0001f4de planted"}
+    assert function({**EVENT, "body": json.dumps(request)})["statusCode"] == 202
     (message,) = queue.receive_messages()
     assert message.body.isascii()
     assert json.loads(message.body) == request
+    assert "planted" not in log.text
 
 
-def test_a_bad_request_is_refused_and_not_put_on_the_queue(handler: Handler, queue: Any) -> None:
-    response = handler({**EVENT, "body": '{"FromUserId":"user0"}'})
+def test_an_invalid_request_is_rejected_and_not_queued(function: Function, queue: Any, log: Log) -> None:
+    response = function({**EVENT, "body": '{"FromUserId":"user0"}'})
     assert response["statusCode"] == 400
     assert json.loads(response["body"])["member"] == "CallId"
     assert queue.receive_messages() == []
+    assert [line["outcome"] for line in log.lines] == ["InvalidRequest"]
 
 
-def test_a_queue_that_cannot_be_had_is_a_503_and_worth_another_try(handler: Handler, queue: Any) -> None:
-    queue.delete()
-    response = handler(EVENT)
+def test_the_claim_of_the_environment_identifies_the_user(load: Callable[..., Function], queue: Any) -> None:
+    function = load("call_reject_async", QUEUE_URL=queue.url, JWT_USER_CLAIM="sub")
+    assert function({**EVENT, "body": '{"CallId":"call-1"}'})["statusCode"] == 202
+    (message,) = queue.receive_messages()
+    assert json.loads(message.body)["FromUserId"] == "user0"
+    assert function({**EVENT, "body": '{"CallId":"call-1","FromUserId":"user1"}'})["statusCode"] == 403
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_an_unavailable_queue_is_a_503_that_is_retryable(
+    function: Function, queue: Any, log: Log, *, reachable: bool
+) -> None:
+    def fail(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs.example")
+
+    if reachable:
+        queue.delete()
+    else:
+        function.app.queue.meta.events.register("before-call.sqs.SendMessage", fail)
+    aws_error = "NonExistentQueue" if reachable else "https://sqs.example"
+    response = function(EVENT)
     assert response["statusCode"] == 503
     assert response["headers"] == {"Content-Type": "application/problem+json", "Retry-After": "1"}
     problem = json.loads(response["body"])
     assert problem["type"] == "urn:problem-type:call-reject:QueueUnavailable"
     assert problem["retryable"] is True
+    assert "queue" in problem["detail"]
+    assert aws_error not in problem["detail"]
+    (line,) = log.lines
+    assert (line["level"], line["outcome"]) == ("ERROR", "QueueUnavailable")
+    assert aws_error in line["message"]

@@ -1,48 +1,50 @@
-"""The handler of CallRejectFunction: what it makes of its two triggers, and what operators see of it."""
+"""The handler of CallRejectFunction: its two triggers, its log and its metrics."""
 
 import base64
-import io
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.zim_simulator.running import SimulatorClient
-from zim import telemetry
+from local.zim_simulator.zim import SERVER_SECRET
+from tests.support.paths import EVENTS
+from tests.unit.doubles import Function, Log
 
-ROOT = Path(__file__).resolve().parents[2]
-EVENTS = ROOT / "events" / "CallRejectFunction"
-
-
-type Handler = Callable[[Any], Any]
+EXTENDED_DATA = "planted-extended-data"
+HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
 
 
 @pytest.fixture
-def handler(load: Callable[..., Handler]) -> Handler:
-    return load("call_reject")
+def function(load: Callable[..., Function]) -> Function:
+    return load("call_reject", POWERTOOLS_LOGGER_LOG_EVENT="true")
 
 
-def http_event(body: str | None) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / "http_api.json").read_text())
-    return {**event, "body": body}
+def http_event(body: Any) -> dict[str, Any]:
+    return {**HTTP_EVENT, "body": body if isinstance(body, str) else json.dumps(body)}
+
+
+def members(zim: SimulatorClient) -> dict[str, str]:
+    """Return a request for a call that rings."""
+    return {"FromUserId": "user0", "CallId": zim.ring("user0"), "ExtendedData": EXTENDED_DATA}
 
 
 @pytest.mark.parametrize("name", ["http_api.json", "http_api_base64.json"])
-def test_a_request_over_https_is_answered_with_zims_answer(zim: SimulatorClient, handler: Handler, name: str) -> None:
-    event = json.loads((EVENTS / name).read_text())
+def test_a_request_over_https_returns_the_response_of_zim(zim: SimulatorClient, function: Function, name: str) -> None:
+    event = json.loads((EVENTS / "CallRejectFunction" / name).read_text())
     body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"]
-    zim.ring("user0", call_id=json.loads(body)["CallId"])
-    response = handler(event)
+    call_id = zim.ring("user0", call_id=json.loads(body)["CallId"])
+    response = function(event)
     assert response["statusCode"] == 200
     assert response["headers"] == {"Content-Type": "application/json"}
     assert json.loads(response["body"]).items() >= {"Code": 0, "Message": "success"}.items()
+    assert zim.call(call_id).state == "rejected"
 
 
-def test_a_bad_request_over_https_is_answered_with_a_problem(zim: SimulatorClient, handler: Handler) -> None:
-    response = handler(http_event(None))
+def test_an_error_over_https_is_a_problem(zim: SimulatorClient, function: Function) -> None:
+    response = function(http_event(""))
     assert response["statusCode"] == 400
     assert response["headers"] == {"Content-Type": "application/problem+json"}
     problem = json.loads(response["body"])
@@ -50,17 +52,26 @@ def test_a_bad_request_over_https_is_answered_with_a_problem(zim: SimulatorClien
     assert zim.requests() == []
 
 
-def test_a_caller_who_should_wait_is_told_how_long(zim: SimulatorClient, handler: Handler) -> None:
+def test_a_retryable_error_over_https_says_how_long_to_wait(zim: SimulatorClient, function: Function) -> None:
     zim.fault("code", code=660300005)
-    response = handler(http_event('{"FromUserId":"user0","CallId":"call-1"}'))
+    response = function(http_event(members(zim)))
     assert response["statusCode"] == 429
     assert response["headers"]["Retry-After"] == "1"
+    assert json.loads(response["body"])["Code"] == 660300005
 
 
-def test_invoked_directly_it_returns_zims_answer(zim: SimulatorClient, handler: Handler) -> None:
-    event = json.loads((EVENTS / "direct.json").read_text())
+def test_the_claim_of_the_environment_identifies_the_user(zim: SimulatorClient, load: Callable[..., Function]) -> None:
+    function = load("call_reject", JWT_USER_CLAIM="sub")
+    assert function(http_event({"CallId": zim.ring("user0")}))["statusCode"] == 200
+    assert function(http_event({"CallId": zim.ring("user1"), "FromUserId": "user1"}))["statusCode"] == 403
+
+
+def test_a_direct_invocation_returns_the_response_of_zim(zim: SimulatorClient, function: Function) -> None:
+    event = json.loads((EVENTS / "CallRejectFunction" / "direct.json").read_text())
     zim.ring(event["FromUserId"], call_id=event["CallId"])
-    assert handler(event).keys() == {"Code", "Message", "RequestId"}
+    response = function(event)
+    assert response.keys() == {"Code", "Message", "RequestId"}
+    assert response["Code"] == 0
 
 
 @pytest.mark.parametrize(
@@ -68,76 +79,87 @@ def test_invoked_directly_it_returns_zims_answer(zim: SimulatorClient, handler: 
     [
         ({"FromUserId": "user0", "CallId": "no-such-call"}, "CallNotFound", 404),
         ({"FromUserId": "user0"}, "InvalidRequest", 400),
-        (["FromUserId"], "InvalidRequest", 400),
-        ("text", "InvalidRequest", 400),
+        (["requestContext"], "InvalidRequest", 400),
+        ("requestContext", "InvalidRequest", 400),
         (None, "InvalidRequest", 400),
     ],
 )
-def test_invoked_directly_a_failure_is_an_error_named_for_its_kind(
-    zim: SimulatorClient, handler: Handler, event: Any, name: str, status: int
+def test_a_direct_invocation_fails_with_the_name_of_the_outcome_and_a_problem(
+    zim: SimulatorClient, function: Function, event: Any, name: str, status: int
 ) -> None:
     zim.register("user0")
-    with pytest.raises(Exception, match=r"^\{") as raised:
-        handler(event)
+    with pytest.raises(function.app.CallRejectError) as raised:
+        function(event)
     assert type(raised.value).__name__ == name
-    assert json.loads(str(raised.value))["status"] == status
+    problem = json.loads(str(raised.value))
+    assert problem["type"] == f"urn:problem-type:call-reject:{name}"
+    assert problem["status"] == status
 
 
-def test_each_request_is_one_log_line_and_one_count(
-    zim: SimulatorClient, handler: Handler, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trigger", ["http", "direct"])
+def test_a_request_logs_one_line_and_counts_one_outcome(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], trigger: str
 ) -> None:
-    lines: list[tuple[str, str, dict[str, Any]]] = []
-    for level in ("info", "error"):
-        monkeypatch.setattr(
-            telemetry.logger, level, lambda message, extra, level=level: lines.append((level, message, extra))
-        )
-    handler(http_event(json.dumps({"FromUserId": "user0", "CallId": zim.ring("user0", call_id="call-7")})))
-    ((level, message, fields),) = lines
-    assert (level, message) == ("info", "ZIM answered 0: done")
-    assert fields.pop("zim_request_id").isdecimal()
-    assert fields.pop("zim_ms") > 0
-    assert fields == {
-        "outcome": "Rejected",
-        "status": 200,
-        "trigger": "http",
-        "call_id": "call-7",
-        "code": 0,
-        "attempts": 1,
-        "window_wait_ms": 0.0,
-    }
-    metrics = json.loads(capsys.readouterr().out)
-    assert metrics["Rejected"] == [1.0]
-    assert metrics["ZimTime"][0] > 0
-    assert metrics["WindowWait"] == [0.0]
-    assert metrics["ZimCalls"] == [1.0]
-    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert [each["Name"] for each in directive["Metrics"] if each.get("StorageResolution") == 1] == ["ZimCalls"]
+    request = members(zim)
+    function(http_event(request) if trigger == "http" else request)
+    (line,) = log.lines
+    assert (line["outcome"], line["trigger"], line["call_id"]) == ("Rejected", trigger, request["CallId"])
+    assert (line["code"], line["attempts"]) == (0, 1)
+    assert line["zim_request_id"].isdecimal()
+    assert 0 < line["zim_ms"] < 10_000
+    assert line.get("correlation_id") == ("JKJaXmPLvHcESHA=" if trigger == "http" else None)
+    assert line["function_request_id"] == "request-1"
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["Rejected"], printed["ZimCalls"]) == ([1.0], [1.0])
+    assert printed["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CallReject"
 
 
-def test_no_call_id_breaks_the_line_it_is_logged_in(zim: SimulatorClient, handler: Handler) -> None:
-    written = io.StringIO()
-    output = logging.StreamHandler(written)
-    output.setFormatter(telemetry.logger.registered_formatter)
-    logged = logging.getLogger(telemetry.logger.service)
-    logged.addHandler(output)
-    call_id = 'call\r\n{"level":"x"}\u2028\u0085'
-    handler(http_event(json.dumps({"FromUserId": "user0", "CallId": call_id})))
-    logged.removeHandler(output)
-    (line,) = written.getvalue().splitlines()
-    assert json.loads(line)["call_id"] == call_id
-
-
-def test_our_own_faults_are_logged_as_errors_and_a_request_that_never_reached_zim_has_no_times(
-    zim: SimulatorClient, handler: Handler, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trigger", ["http", "direct"])
+def test_an_error_logs_one_line_and_counts_one_outcome(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], trigger: str
 ) -> None:
-    levels: list[str] = []
-    for level in ("info", "error"):
-        monkeypatch.setattr(telemetry.logger, level, lambda *_, level=level, **__: levels.append(level))
     zim.rotate()
-    handler(http_event('{"FromUserId":"user0","CallId":"call-1"}'))
-    handler(http_event("{}"))
-    assert levels == ["error", "info"]
-    refused, invalid = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert refused["ZimRefusesUs"] == [1.0]
-    assert invalid["InvalidRequest"] == [1.0]
-    assert not {"ZimCalls", "ZimTime"} & invalid.keys()
+    if trigger == "http":
+        function(http_event(members(zim)))
+    else:
+        with pytest.raises(function.app.CallRejectError):
+            function(members(zim))
+    (line,) = log.lines
+    assert (line["level"], line["outcome"], line["trigger"]) == ("ERROR", "ZimConfigurationError", trigger)
+    assert (line["code"], line["attempts"]) == (100000005, 1)
+    assert json.loads(capsys.readouterr().out)["ZimConfigurationError"] == [1.0]
+
+
+def test_neither_extended_data_nor_a_secret_is_logged_at_level_debug(
+    zim: SimulatorClient, function: Function, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        function(http_event(members(zim)))
+        function(members(zim))
+    (first, _) = zim.requests()
+    for text in (EXTENDED_DATA, SERVER_SECRET, first.parameters["Signature"]):
+        assert text not in log.text
+        assert text not in caplog.text
+
+
+def test_no_call_starts_with_too_little_of_the_invocation_left(zim: SimulatorClient, function: Function) -> None:
+    assert function(http_event(members(zim)), remaining_ms=1_499)["statusCode"] == 429
+    with pytest.raises(function.app.CallRejectError):
+        function(members(zim), remaining_ms=1_499)
+    assert zim.requests() == []
+    assert function(http_event(members(zim)), remaining_ms=3_000)["statusCode"] == 200
+    assert function(members(zim), remaining_ms=3_000)["Code"] == 0
+
+
+def test_a_restore_of_a_snapshot_discards_cached_state(
+    zim: SimulatorClient, load: Callable[..., Function], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Callable[[], None]] = []
+    monkeypatch.setattr("snapshot_restore_py.register_after_restore", hooks.append)
+    function = load("call_reject")
+    function(members(zim))
+    for hook in hooks:
+        hook()
+    function(members(zim))
+    before, after = zim.requests()
+    assert before.connection != after.connection

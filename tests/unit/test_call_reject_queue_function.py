@@ -1,39 +1,55 @@
-"""The handler of CallRejectQueueFunction: what becomes of a message."""
+"""The handler of CallRejectQueueFunction: what happens to a message."""
 
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from local.zim_simulator.running import SimulatorClient
+from tests.support.paths import EVENTS
+from tests.unit.doubles import Function, Log
 
-type Handler = Callable[[Any], Any]
+DELETED, KEPT = "deleted", "kept"
 
-EVENTS = Path(__file__).resolve().parents[2] / "events" / "CallRejectQueueFunction"
+
+@dataclass
+class DeadLetter:
+    """A message in the dead-letter queue."""
+
+    body: str
+    reason: str
 
 
 class Queue:
-    """A queue, its dead letters, and the function that drains it, called as Lambda's event source does."""
+    """A queue, its dead-letter queue, and the function that Lambda's event source calls with its messages."""
 
-    def __init__(self, load: Callable[..., Handler]) -> None:
+    def __init__(self, load: Callable[..., Function]) -> None:
         sqs = boto3.resource("sqs")
         self.messages = sqs.create_queue(QueueName="calls")
-        self.dead_letters = sqs.create_queue(QueueName="dead")
-        self.handler = load(
-            "call_reject_queue", QUEUE_URL=self.messages.url, DEAD_LETTER_QUEUE_URL=self.dead_letters.url
+        self.dead_letter_queue = sqs.create_queue(QueueName="dead")
+        self.function = load(
+            "call_reject_queue",
+            QUEUE_URL=self.messages.url,
+            DEAD_LETTER_QUEUE_URL=self.dead_letter_queue.url,
+            POWERTOOLS_LOGGER_LOG_EVENT="true",
+        )
+        self.records: list[dict[str, Any]] = []
+        self.visibility_changes: list[dict[str, Any]] = []
+        self.function.app.queue.meta.events.register(
+            "provide-client-params.sqs.ChangeMessageVisibility",
+            lambda params, **_: self.visibility_changes.append(params),
         )
 
-    def handled(self, *bodies: Any, receives: int = 1, age: float = 0) -> list[bool]:
-        """Send messages, hand them to the function as one batch, and tell for each whether it is done with."""
+    def process(self, *bodies: Any, receives: int = 1, age: float = 0, remaining_ms: int = 15_000) -> list[str]:
+        """Send messages, pass them to the function as one batch, and return whether each is deleted or kept."""
         for body in bodies:
             self.messages.send_message(MessageBody=body if isinstance(body, str) else json.dumps(body))
         received = self.messages.receive_messages(MaxNumberOfMessages=10, VisibilityTimeout=600)
-        records = [
+        self.records = [
             {
                 "messageId": message.message_id,
                 "receiptHandle": message.receipt_handle,
@@ -46,148 +62,230 @@ class Queue:
             }
             for message in received
         ]
-        failed = {item["itemIdentifier"] for item in self.handler({"Records": records})["batchItemFailures"]}
-        return [record["messageId"] not in failed for record in records]
+        result = self.function({"Records": self.records}, remaining_ms=remaining_ms)
+        kept = {item["itemIdentifier"] for item in result["batchItemFailures"]}
+        return [KEPT if record["messageId"] in kept else DELETED for record in self.records]
 
-    def reasons(self) -> list[str]:
-        """Return the reasons on the dead letters."""
-        letters = self.dead_letters.receive_messages(MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        return [letter.message_attributes["Reason"]["StringValue"] for letter in letters]
+    def delays(self) -> list[int]:
+        """Return the seconds until each message that is retried becomes visible again."""
+        return [change["VisibilityTimeout"] for change in self.visibility_changes]
+
+    def dead_letters(self) -> list[DeadLetter]:
+        messages = self.dead_letter_queue.receive_messages(MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return [DeadLetter(message.body, message.message_attributes["Reason"]["StringValue"]) for message in messages]
 
 
 @pytest.fixture
-def queue(load: Callable[..., Handler]) -> Queue:
+def queue(load: Callable[..., Function]) -> Queue:
     return Queue(load)
 
 
-def request(zim: SimulatorClient) -> dict[str, str]:
+def members(zim: SimulatorClient) -> dict[str, str]:
+    """Return a request for a call that rings."""
     return {"FromUserId": "user0", "CallId": zim.ring("user0")}
 
 
-@pytest.mark.parametrize("event", sorted(EVENTS.glob("*.json")), ids=lambda event: event.stem)
-def test_a_request_is_found_in_whatever_a_sender_wrapped_it(zim: SimulatorClient, queue: Queue, event: Path) -> None:
-    records = json.loads(event.read_text())["Records"]
-    calls = [call for call in CALLS if any(f'"{call}"' in unescaped(record["body"]) for record in records)]
+@pytest.mark.parametrize(
+    ("event", "calls"),
+    [
+        ("bare", ["call-bare"]),
+        ("eventbridge", ["call-eventbridge"]),
+        ("sns", ["call-sns"]),
+        ("sns_raw", ["call-sns-raw"]),
+        ("batch", ["call-batch-1", "call-batch-2"]),
+    ],
+)
+def test_a_request_is_read_from_the_envelope_of_each_sender(
+    zim: SimulatorClient, queue: Queue, event: str, calls: list[str]
+) -> None:
     for call in calls:
         zim.ring("user0", call_id=call)
-    assert len(calls) == len(records)
-    assert queue.handler({"Records": records}) == {"batchItemFailures": []}
-    assert {zim.call(call).state for call in calls} == {"rejected"}
+    records = json.loads((EVENTS / "CallRejectQueueFunction" / f"{event}.json").read_text())
+    assert queue.function(records) == {"batchItemFailures": []}
+    assert [zim.call(call).state for call in calls] == ["rejected"] * len(calls)
 
 
-CALLS = ["call-bare", "call-eventbridge", "call-sns", "call-sns-raw", "call-batch-1", "call-batch-2"]
+def test_every_example_event_is_tested() -> None:
+    assert {path.stem for path in (EVENTS / "CallRejectQueueFunction").iterdir()} == {
+        "bare",
+        "eventbridge",
+        "sns",
+        "sns_raw",
+        "batch",
+    }
 
 
-def unescaped(body: str) -> str:
-    return body.replace("\\", "")
+def test_a_message_that_is_delivered_twice_is_deleted_twice(zim: SimulatorClient, queue: Queue, log: Log) -> None:
+    message = members(zim)
+    assert queue.process(message, message) == [DELETED, DELETED]
+    assert [line["outcome"] for line in log.lines] == ["Rejected", "InvitationClosed"]
+    assert queue.dead_letters() == []
 
 
-def test_a_message_that_was_delivered_twice_ends_well(zim: SimulatorClient, queue: Queue) -> None:
-    once = request(zim)
-    assert queue.handled(once, once) == [True, True]
-    assert queue.reasons() == []
+def test_a_success_logs_one_line_and_counts_the_outcome_and_the_age(
+    zim: SimulatorClient, queue: Queue, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = {**members(zim), "ExtendedData": "planted"}
+    assert queue.process(message, age=10) == [DELETED]
+    (line,) = log.lines
+    assert (line["outcome"], line["trigger"], line["call_id"]) == ("Rejected", "queue", message["CallId"])
+    assert (line["code"], line["attempts"]) == (0, 1)
+    assert line["function_request_id"] == "request-1"
+    assert "planted" not in log.text
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["Rejected"] == [1.0]
+    assert printed["MessageAge"] == [pytest.approx(10, abs=5)]
+    (directive,) = printed["_aws"]["CloudWatchMetrics"]
+    assert {"Name": "MessageAge", "Unit": "Seconds"} in directive["Metrics"]
+    assert queue.visibility_changes == []
 
 
-def test_the_age_of_a_message_is_counted_each_time_it_is_tried(
-    zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("code", [660300005, 7, 1, 105001])
+def test_a_temporary_error_is_retried_however_often_the_message_was_received(
+    zim: SimulatorClient, queue: Queue, log: Log, code: int
+) -> None:
+    zim.fault("code", code=code)
+    assert queue.process(members(zim), receives=25) == [KEPT]
+    assert queue.visibility_changes == [
+        {"QueueUrl": queue.messages.url, "ReceiptHandle": queue.records[0]["receiptHandle"], "VisibilityTimeout": 30}
+    ]
+    assert [line["code"] for line in log.lines] == [code]
+    assert "exception" not in log.lines[0]
+    assert queue.dead_letters() == []
+
+
+@pytest.mark.parametrize(("receives", "delay"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (25, 30)])
+def test_the_delay_before_a_retry_doubles_from_one_second_to_thirty(
+    zim: SimulatorClient, queue: Queue, receives: int, delay: int
 ) -> None:
     zim.fault("code", code=1)
-    queue.handled(request(zim), receives=7, age=61)
-    printed = json.loads(capsys.readouterr().out)
-    assert printed["MessageAge"] == [pytest.approx(61, abs=5)]
+    assert queue.process(members(zim), receives=receives) == [KEPT]
+    assert queue.delays() == [delay]
 
 
-def test_the_age_of_a_message_that_becomes_a_dead_letter_does_not_count(
+@pytest.mark.parametrize("code", [660900004, 3, 100000004, -1])
+def test_an_error_that_needs_intervention_is_retried_until_the_tenth_receive_and_then_dead_lettered(
+    zim: SimulatorClient, queue: Queue, log: Log, code: int
+) -> None:
+    zim.fault("code", times=2, code=code)
+    assert queue.process(members(zim), receives=9) == [KEPT]
+    assert queue.delays() == [30]
+    assert queue.dead_letters() == []
+    message = json.dumps(members(zim))
+    assert queue.process(message, receives=10) == [DELETED]
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.body == message
+    assert str(code) in dead_letter.reason
+    assert queue.delays() == [30]
+    assert [("exception" in line) for line in log.lines] == [False, False]
+
+
+def test_the_age_counts_at_each_retry(zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:
+    zim.fault("code", code=1)
+    queue.process(members(zim), receives=7, age=61)
+    assert json.loads(capsys.readouterr().out)["MessageAge"] == [pytest.approx(61, abs=5)]
+
+
+def test_the_age_does_not_count_if_the_message_can_become_a_dead_letter(
     zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Anybody can send a CallId that does not exist; that rings no alarm for a queue that is late."""
-    queue.handled({**request(zim), "CallId": "made-up"}, receives=9, age=130)
+    queue.process({**members(zim), "CallId": "made-up"}, receives=9, age=130)
     printed = json.loads(capsys.readouterr().out)
     assert printed["CallNotFound"] == [1.0]
     assert "MessageAge" not in printed
 
 
-@pytest.mark.parametrize("code", [660300005, 7, 1, 105001])
-def test_a_retryable_outcome_stays_on_the_queue(zim: SimulatorClient, queue: Queue, code: int) -> None:
-    zim.fault("code", code=code)
-    assert queue.handled(request(zim), receives=25) == [False]
-    assert queue.reasons() == []
-
-
-@pytest.mark.parametrize(("receives", "delay"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (25, 30)])
-def test_the_delay_doubles_from_one_second_to_thirty(
-    zim: SimulatorClient, queue: Queue, receives: int, delay: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delays: list[int] = []
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - what all calls go through
-
-    def spied(self: Any, operation: str, parameters: Any) -> Any:
-        if operation == "ChangeMessageVisibility":
-            delays.append(parameters["VisibilityTimeout"])
-        return original(self, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", spied)
-    zim.fault("code", code=1)
-    queue.handled(request(zim), receives=receives)
-    assert delays == [delay]
-
-
-@pytest.mark.parametrize("code", [660900004, 3, 100000004, -1])
-def test_what_somebody_may_mend_is_tried_ten_times_and_then_dead_lettered(
-    zim: SimulatorClient, queue: Queue, code: int
-) -> None:
-    zim.fault("code", times=2, code=code)
-    assert queue.handled(request(zim), receives=9) == [False]
-    assert queue.reasons() == []
-    assert queue.handled(request(zim), receives=10) == [True]
-    assert [str(code) in reason for reason in queue.reasons()] == [True]
-
-
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("body", "name", "words"),
     [
-        ("no JSON", "InvalidRequest: body breaks json"),
-        ("[]", "InvalidRequest: body breaks type"),
-        ("{}", "InvalidRequest: FromUserId breaks required"),
-        ({"detail-type": "CallRejectRequested"}, "InvalidRequest: body breaks type"),
+        ("no JSON", "InvalidRequest", "body violates json"),
+        ("[]", "InvalidRequest", "body violates type"),
+        ("{}", "InvalidRequest", "FromUserId violates required"),
+        ({"detail-type": "CallRejectRequested"}, "InvalidRequest", "body violates type"),
         (
             {"detail-type": "CallRejectRequested", "detail": {"FromUserId": "u"}},
-            "InvalidRequest: CallId breaks required",
+            "InvalidRequest",
+            "CallId violates required",
         ),
-        ({"Type": "Notification", "Message": "no JSON"}, "InvalidRequest: body breaks json"),
-        ({"Type": "Notification", "Message": 7}, "InvalidRequest: body breaks json"),
-        ({"Type": "Notification"}, "InvalidRequest: body breaks required"),
-        (
-            {"FromUserId": "nobody", "CallId": "c"},
-            "UserNotRegistered: ZIM answered 660500002: FromUserId is not registered with ZIM",
-        ),
+        ({"Type": "Notification", "Message": "no JSON"}, "InvalidRequest", "body violates json"),
+        ({"Type": "Notification", "Message": 7}, "InvalidRequest", "body violates json"),
+        ({"Type": "Notification"}, "InvalidRequest", "body violates required"),
+        ({"Type": "Other", "Message": "{}"}, "InvalidRequest", "FromUserId violates required"),
+        ({"FromUserId": "nobody", "CallId": "c"}, "UserNotRegistered", "660500002"),
     ],
 )
-def test_what_can_never_work_goes_to_the_dead_letters_at_once_with_its_reason(
-    zim: SimulatorClient, queue: Queue, body: Any, reason: str
+def test_a_permanent_error_is_dead_lettered_immediately_with_its_reason(
+    zim: SimulatorClient, queue: Queue, log: Log, body: Any, name: str, words: str
 ) -> None:
-    assert queue.handled(body) == [True]
-    assert queue.reasons() == [reason]
+    assert queue.process(body) == [DELETED]
+    (dead_letter,) = queue.dead_letters()
+    assert dead_letter.body == (body if isinstance(body, str) else json.dumps(body))
+    assert dead_letter.reason.startswith(f"{name}: ")
+    assert words in dead_letter.reason
+    assert [line["outcome"] for line in log.lines] == [name]
 
 
-def test_a_message_older_than_any_invitation_is_dropped_and_counted_without_a_call(
-    zim: SimulatorClient, queue: Queue, capsys: pytest.CaptureFixture[str]
+def test_an_invitation_that_is_closed_is_deleted(zim: SimulatorClient, queue: Queue) -> None:
+    zim.fault("code", code=660900006)
+    assert queue.process(members(zim)) == [DELETED]
+    assert queue.dead_letters() == []
+
+
+def test_a_message_older_than_ten_minutes_is_deleted_without_a_call(
+    zim: SimulatorClient, queue: Queue, log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert queue.handled(request(zim), age=601) == [True]
-    assert '"TooOld":[1.0]' in capsys.readouterr().out
+    assert queue.process(members(zim), age=601) == [DELETED]
+    assert json.loads(capsys.readouterr().out)["RequestExpired"] == [1.0]
+    assert [line["outcome"] for line in log.lines] == ["RequestExpired"]
     assert zim.requests() == []
-    assert queue.reasons() == []
-    assert queue.handled(request(zim), age=590) == [True]
+    assert queue.dead_letters() == []
+    assert queue.process(members(zim), age=595) == [DELETED]
     assert len(zim.requests()) == 1
 
 
-def test_one_bad_message_does_not_hold_back_its_neighbours(zim: SimulatorClient, queue: Queue) -> None:
-    good = [request(zim), request(zim)]
+def test_an_invalid_message_is_dead_lettered_however_old_it_is(queue: Queue) -> None:
+    assert queue.process("no JSON", age=601) == [DELETED]
+    assert len(queue.dead_letters()) == 1
+
+
+def test_one_invalid_message_does_not_delay_the_others(zim: SimulatorClient, queue: Queue) -> None:
+    valid = [members(zim), members(zim)]
     zim.fault("code", code=1)
-    assert queue.handled(request(zim), "no JSON", *good) == [False, True, True, True]
-    assert {zim.call(call["CallId"]).state for call in good} == {"rejected"}
+    assert queue.process(members(zim), "no JSON", *valid) == [KEPT, DELETED, DELETED, DELETED]
+    assert [zim.call(call["CallId"]).state for call in valid] == ["rejected", "rejected"]
+    assert queue.delays() == [1]
 
 
-def test_a_dead_letter_that_cannot_be_sent_stays_on_the_queue(zim: SimulatorClient, queue: Queue) -> None:
-    queue.dead_letters.delete()
-    assert queue.handled("no JSON") == [False]
+def test_a_message_is_retried_if_too_little_of_the_invocation_is_left(
+    zim: SimulatorClient, queue: Queue, log: Log
+) -> None:
+    assert queue.process(members(zim), remaining_ms=1_499) == [KEPT]
+    assert [line["outcome"] for line in log.lines] == ["RateLimited"]
+    assert queue.delays() == [1]
+    assert queue.process(members(zim), remaining_ms=3_000) == [DELETED]
+
+
+def test_a_message_is_kept_if_its_dead_letter_cannot_be_sent(queue: Queue, log: Log) -> None:
+    queue.dead_letter_queue.delete()
+    assert queue.process("no JSON") == [KEPT]
+    outcome, crash = log.lines
+    assert (outcome["outcome"], crash["level"]) == ("InvalidRequest", "ERROR")
+    assert "NonExistentQueue" in crash["exception"]
+    assert "exception" not in outcome
+    assert queue.visibility_changes == []
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_an_unexpected_error_keeps_the_message_and_logs_one_traceback(
+    zim: SimulatorClient, queue: Queue, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(queue.function.app.service, "reject", crash)
+    assert queue.process(members(zim)) == [KEPT]
+    (line,) = log.lines
+    assert line["level"] == "ERROR"
+    assert line["exception_name"] == "ZeroDivisionError"
+    assert queue.visibility_changes == []
+    assert queue.dead_letters() == []

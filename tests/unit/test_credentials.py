@@ -1,21 +1,38 @@
-"""AppId and ServerSecret: `zim.credentials`, against moto's Secrets Manager."""
+"""AppId and ServerSecret: `zim.credentials`, with moto's Secrets Manager."""
 
 import json
-import time
+import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from botocore.config import Config
-from botocore.stub import Stubber
+from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from zim import aws
-from zim.credentials import MAX_AGE, Credentials, CredentialsStore
-from zim.outcome import SECRET_UNREADABLE, Failed
+from zim import aws, credentials
+from zim.credentials import Credentials, CredentialsStore
+from zim.errors import SecretUnavailable
 
-SECRET = "a-made-up-secret-of-32-characters"[:32]
-GOOD = {"AppId": 1234567890, "ServerSecret": SECRET}
+SERVER_SECRET = "a-made-up-secret-of-32-characters"[:32]
+VALID = {"AppId": 1234567890, "ServerSecret": SERVER_SECRET}
+
+
+class Clock:
+    """A clock that does not move, in place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(credentials, "time", clock)
+    return clock
 
 
 @pytest.fixture
@@ -24,103 +41,163 @@ def client() -> Iterator[SecretsManagerClient]:
         yield aws.client("secretsmanager")
 
 
-def created(client: SecretsManagerClient, secret: object = None) -> CredentialsStore:
-    client.create_secret(Name="zim", SecretString=secret if isinstance(secret, str) else json.dumps(secret or GOOD))
+@pytest.fixture
+def reads(client: SecretsManagerClient) -> list[dict[str, Any]]:
+    """The parameters of each GetSecretValue."""
+    reads: list[dict[str, Any]] = []
+    client.meta.events.register(
+        "provide-client-params.secretsmanager.GetSecretValue", lambda params, **_: reads.append(params)
+    )
+    return reads
+
+
+def create_store(client: SecretsManagerClient, secret: object = None) -> CredentialsStore:
+    client.create_secret(Name="zim", SecretString=secret if isinstance(secret, str) else json.dumps(secret or VALID))
     return CredentialsStore("zim", client)
 
 
-def failure(store: CredentialsStore) -> Failed:
-    with pytest.raises(Failed) as caught:
-        store.get()
-    assert caught.value.kind is SECRET_UNREADABLE
-    assert SECRET not in f"{caught.value}{caught.value.detail}{caught.value.cause}"
-    return caught.value
+def update(client: SecretsManagerClient, secret: object) -> None:
+    client.put_secret_value(SecretId="zim", SecretString=secret if isinstance(secret, str) else json.dumps(secret))
 
 
-def test_the_secret_holds_app_id_and_server_secret(client: SecretsManagerClient) -> None:
-    assert created(client).get() == Credentials(1234567890, SECRET)
+def failure(store: CredentialsStore, *, force_refresh: bool = False) -> SecretUnavailable:
+    with pytest.raises(SecretUnavailable) as raised:
+        store.get(force_refresh=force_refresh)
+    error = raised.value
+    assert SERVER_SECRET not in f"{error.detail}{error.cause}{''.join(traceback.format_exception(error))}"
+    return error
 
 
-@pytest.mark.parametrize("app_id", ["1234567890", 1, 4294967295, "4294967295", "0000000001"])
-def test_an_app_id_may_be_text_that_is_a_number(client: SecretsManagerClient, app_id: object) -> None:
-    assert created(client, {**GOOD, "AppId": app_id}).get().app_id == int(str(app_id))
+def test_a_secret_contains_app_id_and_server_secret(client: SecretsManagerClient) -> None:
+    assert create_store(client).get() == Credentials(1234567890, SERVER_SECRET)
 
 
-def test_a_binary_secret_is_read_too(client: SecretsManagerClient) -> None:
-    client.create_secret(Name="zim", SecretBinary=json.dumps(GOOD).encode())
-    assert CredentialsStore("zim", client).get() == Credentials(1234567890, SECRET)
+@pytest.mark.parametrize(
+    ("app_id", "number"),
+    [("1234567890", 1234567890), (1, 1), (4294967295, 4294967295), ("4294967295", 4294967295), ("0000000001", 1)],
+)
+def test_an_app_id_is_a_number_or_text_in_digits(client: SecretsManagerClient, app_id: object, number: int) -> None:
+    assert create_store(client, {**VALID, "AppId": app_id}).get().app_id == number
 
 
-def test_within_five_minutes_the_secret_is_not_read_again(
-    client: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("server_secret", ["!" * 32, "~" * 32, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"])
+def test_a_server_secret_can_contain_punctuation(client: SecretsManagerClient, server_secret: str) -> None:
+    store = create_store(client, {**VALID, "ServerSecret": server_secret})
+    assert store.get().server_secret == server_secret
+
+
+def test_a_secret_can_be_binary(client: SecretsManagerClient) -> None:
+    client.create_secret(Name="zim", SecretBinary=json.dumps(VALID).encode())
+    assert CredentialsStore("zim", client).get() == Credentials(1234567890, SERVER_SECRET)
+
+
+def test_a_secret_is_read_once_in_five_minutes(
+    client: SecretsManagerClient, clock: Clock, reads: list[dict[str, Any]]
 ) -> None:
-    store = created(client)
-    store.get()
-    client.put_secret_value(SecretId="zim", SecretString=json.dumps({**GOOD, "AppId": 2}))
-    start = time.time()
-    monkeypatch.setattr(time, "time", lambda: start + MAX_AGE - 1)
-    assert store.get().app_id == 1234567890
-    monkeypatch.setattr(time, "time", lambda: start + MAX_AGE + 1)
+    store = create_store(client)
+    for clock.now in (1_000_000.0, 1_000_000.0, 1_000_150.0, 1_000_299.5):
+        assert store.get().app_id == 1234567890
+    assert reads == [{"SecretId": "zim"}]
+    update(client, {**VALID, "AppId": 2})
+    clock.now = 1_000_300.0
     assert store.get().app_id == 2
+    clock.now = 1_000_599.5
+    assert store.get().app_id == 2
+    assert len(reads) == 2
 
 
-def test_asked_anew_the_secret_is_read_past_the_cache(client: SecretsManagerClient) -> None:
-    store = created(client)
+def test_a_forced_refresh_reads_the_secret_and_caches_it(
+    client: SecretsManagerClient, reads: list[dict[str, Any]]
+) -> None:
+    store = create_store(client)
     store.get()
-    client.put_secret_value(SecretId="zim", SecretString=json.dumps({**GOOD, "AppId": 2}))
-    assert store.get(anew=True).app_id == 2
+    update(client, {**VALID, "AppId": 2})
+    assert store.get(force_refresh=True).app_id == 2
     assert store.get().app_id == 2
+    assert len(reads) == 2
+
+
+def test_cleared_credentials_are_read_again(client: SecretsManagerClient, reads: list[dict[str, Any]]) -> None:
+    store = create_store(client)
+    store.get()
+    store.clear()
+    store.get()
+    assert len(reads) == 2
+
+
+def test_credentials_are_read_again_after_a_failed_refresh(client: SecretsManagerClient) -> None:
+    store = create_store(client)
+    store.get()
+    update(client, "not JSON")
+    failure(store, force_refresh=True)
+    failure(store)
+    update(client, VALID)
+    assert store.get() == Credentials(1234567890, SERVER_SECRET)
 
 
 @pytest.mark.parametrize(
     ("secret", "cause"),
     [
-        (f"AppId=1;{SECRET}", "the secret is not JSON"),
-        ("[1]", "the secret is not a JSON object"),
-        (json.dumps({"ServerSecret": SECRET}), "AppId in the secret is missing or not a number from 1 to 4294967295"),
+        (f"AppId=1;{SERVER_SECRET}", "not JSON"),
+        ("[" * 60_000, "not JSON"),
+        (f'["{SERVER_SECRET}"]', "not a JSON object"),
+        (json.dumps({"ServerSecret": SERVER_SECRET}), "AppId in the secret"),
         *(
-            (
-                json.dumps({**GOOD, "AppId": app_id}),
-                "AppId in the secret is missing or not a number from 1 to 4294967295",
-            )
-            for app_id in (0, -1, 4294967296, True, 1.0, None, "", "abc", "٣", "1 ", "9" * 5000)
+            (json.dumps({**VALID, "AppId": app_id}), "AppId in the secret")
+            for app_id in (0, -1, 4294967296, True, 1.0, None, "", "0", "4294967296", "abc", "٣", "1 ", "9" * 5000)
         ),
+        ('{"AppId": 1}', "ServerSecret in the secret"),
         *(
-            (json.dumps({"AppId": 1, **secret}), "ServerSecret in the secret is missing or not 32 characters of ASCII")
-            for secret in ({}, {"ServerSecret": SECRET[:31]}, {"ServerSecret": f"{SECRET}x"}, {"ServerSecret": 7})
+            (json.dumps({**VALID, "ServerSecret": server_secret}), "ServerSecret in the secret")
+            for server_secret in (7, None, "", "x" * 31, "x" * 33, " " + "x" * 31, "x" * 31 + "\n", "é" * 32)
         ),
     ],
 )
-def test_a_malformed_secret_is_told_and_read_again_as_soon_as_it_is_mended(
+def test_a_malformed_secret_is_unavailable_until_it_is_corrected(
     client: SecretsManagerClient, secret: str, cause: str
 ) -> None:
-    store = created(client, secret)
-    assert failure(store).cause == cause
-    client.put_secret_value(SecretId="zim", SecretString=json.dumps(GOOD))
-    assert store.get() == Credentials(1234567890, SECRET)
+    store = create_store(client, secret)
+    error = failure(store)
+    assert cause in error.cause
+    assert cause not in error.detail
+    update(client, VALID)
+    assert store.get() == Credentials(1234567890, SERVER_SECRET)
 
 
-def test_a_secret_that_is_missing_is_told_and_found_as_soon_as_it_is_there(client: SecretsManagerClient) -> None:
+def test_a_binary_secret_that_is_not_text_is_unavailable(client: SecretsManagerClient) -> None:
+    client.create_secret(Name="zim", SecretBinary=b"\xff\xfe\xfd")
+    assert "not JSON" in failure(CredentialsStore("zim", client)).cause
+
+
+def test_a_missing_secret_is_unavailable_until_it_is_created(client: SecretsManagerClient) -> None:
     store = CredentialsStore("zim", client)
     assert "ResourceNotFoundException" in failure(store).cause
-    created(client)
-    assert store.get() == Credentials(1234567890, SECRET)
+    create_store(client)
+    assert store.get() == Credentials(1234567890, SERVER_SECRET)
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "DecryptionFailure", "ThrottlingException"])
-def test_a_refusal_of_secrets_managers_is_told_by_its_name(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zim.aws.Config", lambda **_: Config(retries={"total_max_attempts": 1}))  # no backoff
-    client = aws.client("secretsmanager")
-    with Stubber(client) as stub:
-        stub.add_client_error("get_secret_value", code, "Not now.")
-        stub.add_response("get_secret_value", {"SecretString": json.dumps(GOOD)})
-        store = CredentialsStore("zim", client)
-        failed = failure(store)
-        assert failed.cause.startswith("the secret cannot be read: ")
-        assert code in failed.cause
-        assert code not in failed.detail
-        assert store.get() == Credentials(1234567890, SECRET)
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue"), "AccessDeniedException"),
+        (ClientError({"Error": {"Code": "DecryptionFailure"}}, "GetSecretValue"), "DecryptionFailure"),
+        (EndpointConnectionError(endpoint_url="https://made-up.example"), "https://made-up.example"),
+    ],
+)
+def test_an_error_of_secrets_manager_is_logged_but_not_returned(
+    client: SecretsManagerClient, error: Exception, name: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    store = create_store(client)
+    client.meta.events.register("before-call.secretsmanager.GetSecretValue", fail)
+    raised = failure(store)
+    assert name in raised.cause
+    assert name not in raised.detail
+    client.meta.events.unregister("before-call.secretsmanager.GetSecretValue", fail)
+    assert store.get() == Credentials(1234567890, SERVER_SECRET)
 
 
-def test_credentials_do_not_show_the_secret() -> None:
-    assert SECRET not in repr(Credentials(1, SECRET))
+def test_the_representation_of_credentials_does_not_contain_the_server_secret() -> None:
+    assert SERVER_SECRET not in repr(Credentials(1, SERVER_SECRET))

@@ -1,7 +1,7 @@
-"""The promise of `zim.rate_limit`, proved at the server's clock: hypothesis looks for a load that breaks it.
+"""The rate limit of `zim.rate_limit`, as the server measures it: hypothesis searches for a load that exceeds it.
 
-Time is simulated and exact, so no comparison needs a tolerance: it passes in whole ticks of 1/1024 s. A float holds
-such a moment without rounding, as it does the sums and differences that a window forms of them.
+Time is simulated in whole ticks of 1/1024 s. A float represents these times, their sums and their differences exactly,
+so no comparison needs a tolerance.
 """
 
 import math
@@ -15,16 +15,16 @@ import pytest
 from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
-from zim.rate_limit import Window, WindowFullError
+from zim.rate_limit import RateLimitWindow, WindowFullError
 
 SECOND = 1024
 """Ticks."""
 
 HOUR = 3600 * SECOND
 
-# The same examples in every run; what a run on somebody's machine found does not depend on what an earlier one stored.
+# The same examples in every run, on every machine.
 proof = settings(derandomize=True, database=None, deadline=None, max_examples=150)
-briefer = settings(proof, max_examples=60)
+short_proof = settings(proof, max_examples=60)
 search = settings(proof, max_examples=1000, phases=[Phase.generate])
 
 
@@ -32,9 +32,9 @@ search = settings(proof, max_examples=1000, phases=[Phase.generate])
 class Attempt:
     """One attempt to call, in ticks.
 
-    `idle` passes before it, during which the environment's clock stands still if it is `frozen`. The window may keep it
-    waiting for `patience`. Then it takes `there` to arrive, unless it is `lost` on the way, and `back` until its answer
-    or, if it `fails`, its error is there; where nobody answers, that is until it is given up.
+    The environment is `idle` before it, with a clock that stops meanwhile if it is `frozen`. The attempt waits at most
+    `patience` for the window. It arrives after `there`, unless it is `lost`, and ends `back` later with a response, or
+    with an error such as a timeout if it `fails`.
     """
 
     idle: int
@@ -48,7 +48,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Load:
-    """A limit, `calls` a second shared by as many environments as have a list of attempts."""
+    """A limit of `calls` a second, and a list of attempts for each environment that shares it."""
 
     calls: int
     attempts: list[list[Attempt]]
@@ -63,25 +63,25 @@ class Load:
 
 
 class Environment:
-    """An execution environment: the true time, and a clock of its own that may have stood still. One call at a time."""
+    """An execution environment, which makes one call at a time. Its clock can be behind the true time."""
 
-    def __init__(self, calls: int, environments: int, window: type[Window] = Window) -> None:
+    def __init__(self, calls: int, environments: int, window: type[RateLimitWindow] = RateLimitWindow) -> None:
         self.now = 0
-        self.lost = 0
+        self.behind = 0
         self.window = window(calls, environments, self.clock, self.sleep)
 
     def clock(self) -> float:
-        return (self.now - self.lost) / SECOND
+        return (self.now - self.behind) / SECOND
 
     def sleep(self, seconds: float) -> None:
-        self.now += math.ceil(seconds * SECOND)  # Python's own never ends early, either.
+        self.now += math.ceil(seconds * SECOND)  # Python's sleep does not end early either.
 
     def arrivals(self, attempts: list[Attempt]) -> Iterator[int]:
-        """Make these attempts, one after the other, and give the ticks at which they arrived."""
+        """Make these attempts one after another, and yield the ticks at which they arrive."""
         for attempt in attempts:
             self.now += attempt.idle
-            self.lost += attempt.idle if attempt.frozen else 0
-            with suppress(WindowFullError, ConnectionError), self.window.call(self.clock() + attempt.patience / SECOND):
+            self.behind += attempt.idle if attempt.frozen else 0
+            with suppress(WindowFullError, ConnectionError), self.window.slot(self.clock() + attempt.patience / SECOND):
                 self.now += attempt.there
                 if not attempt.lost:
                     yield self.now
@@ -90,37 +90,37 @@ class Environment:
                     raise ConnectionError
 
 
-class FromSending(Window):
-    """What the window must not be: it counts a call from when it left."""
+class WindowOverSendingTimes(RateLimitWindow):
+    """A wrong window: it counts a call from when it was sent."""
 
     @contextmanager
-    def call(self, deadline: float) -> Iterator[float]:
-        left = math.nan
+    def slot(self, deadline: float) -> Iterator[float]:
+        sent = math.nan
         try:
-            with super().call(deadline) as waited:
-                left = self._clock()
+            with super().slot(deadline) as waited:
+                sent = self._clock()
                 yield waited
         finally:
-            if not math.isnan(left):
-                self._answered[-1] = left
+            if not math.isnan(sent):
+                self._finished[-1] = sent
 
 
-def arrivals_of(load: Load, window: type[Window] = Window) -> list[list[int]]:
-    """Give the ticks at which each environment's calls arrived."""
-    return [list(Environment(load.calls, load.environments, window).arrivals(tried)) for tried in load.attempts]
+def arrivals_of(load: Load, window: type[RateLimitWindow] = RateLimitWindow) -> list[list[int]]:
+    """Return the ticks at which the calls of each environment arrive."""
+    return [list(Environment(load.calls, load.environments, window).arrivals(attempts)) for attempts in load.attempts]
 
 
 def most_in(arrivals: list[list[int]], ticks: int = SECOND) -> int:
-    """Count the most arrivals in any half-open interval of so many ticks."""
+    """Return the largest number of arrivals in any half-open interval of this length."""
     ordered = sorted(moment for environment in arrivals for moment in environment)
     return max((bisect_left(ordered, start + ticks) - first for first, start in enumerate(ordered)), default=0)
 
 
-AT_ONCE = Attempt(idle=0, frozen=False, patience=20 * SECOND, there=0, lost=False, back=0, fails=False)
+IMMEDIATE = Attempt(idle=0, frozen=False, patience=20 * SECOND, there=0, lost=False, back=0, fails=False)
 
 
-def ticks(longest: int) -> st.SearchStrategy[int]:
-    return st.integers(0, longest)
+def ticks(maximum: int) -> st.SearchStrategy[int]:
+    return st.integers(0, maximum)
 
 
 eager = st.builds(
@@ -133,9 +133,9 @@ eager = st.builds(
     back=st.just(0) | ticks(SECOND // 8),
     fails=st.booleans(),
 )
-of_any_kind = st.builds(
+any_attempt = st.builds(
     Attempt,
-    # The same hours for all: environments that wake together are worse than those that do not.
+    # The same hours for all, because environments that resume together are the worst case.
     idle=st.just(0) | ticks(2 * SECOND) | st.just(HOUR) | st.just(9 * HOUR),
     frozen=st.booleans(),
     patience=st.just(20 * SECOND) | ticks(SECOND),
@@ -151,34 +151,36 @@ def loads(environments: int, calls: st.SearchStrategy[int]) -> st.SearchStrategy
         Load,
         calls=calls,
         attempts=st.lists(
-            st.lists(eager, max_size=10) | st.lists(of_any_kind, max_size=10),
+            st.lists(eager, max_size=10) | st.lists(any_attempt, max_size=10),
             min_size=environments,
             max_size=environments,
         ),
     )
 
 
-enough_for_all = st.integers(1, 5).flatmap(lambda number: loads(number, st.integers(number, 8)))
+at_least_one_each = st.integers(1, 5).flatmap(lambda number: loads(number, st.integers(number, 8)))
 less_than_one_each = st.integers(2, 5).flatmap(lambda number: loads(number, st.integers(1, number - 1)))
 
 
 @proof
-@given(enough_for_all)
-def test_no_second_at_the_server_holds_more_calls_than_allowed(load: Load) -> None:
+@given(at_least_one_each)
+def test_no_second_at_the_server_contains_more_calls_than_the_limit(load: Load) -> None:
     arrivals = arrivals_of(load)
     for environment in arrivals:
         assert most_in([environment]) <= load.share
     assert most_in(arrivals) <= load.share * load.environments <= load.calls
 
 
-def test_a_window_that_counts_from_sending_is_found_to_exceed_the_limit() -> None:
-    load = find(enough_for_all, lambda load: most_in(arrivals_of(load, FromSending)) > load.calls, settings=search)
+def test_a_window_over_sending_times_exceeds_the_limit() -> None:
+    load = find(
+        at_least_one_each, lambda load: most_in(arrivals_of(load, WindowOverSendingTimes)) > load.calls, settings=search
+    )
     assert most_in(arrivals_of(load)) <= load.calls
 
 
-@briefer
+@short_proof
 @given(less_than_one_each)
-def test_where_the_share_is_less_than_one_an_environments_calls_are_that_much_longer_than_a_second_apart(
+def test_with_a_share_below_one_the_calls_of_an_environment_are_proportionally_further_apart(
     load: Load,
 ) -> None:
     for environment in arrivals_of(load):
@@ -186,43 +188,43 @@ def test_where_the_share_is_less_than_one_an_environments_calls_are_that_much_lo
             assert (later - earlier) * load.calls >= load.environments * SECOND
 
 
-def test_where_the_share_is_less_than_one_the_limit_holds_on_average_and_not_in_every_second() -> None:
-    arrivals = arrivals_of(Load(1, [[AT_ONCE] * 10] * 4))
+def test_with_a_share_below_one_the_limit_holds_on_average_but_not_in_every_second() -> None:
+    arrivals = arrivals_of(Load(1, [[IMMEDIATE] * 10] * 4))
     assert most_in(arrivals) == 4
     assert most_in(arrivals, 4 * SECOND) == 4
 
 
 @pytest.mark.parametrize(("calls", "environments"), [(10, 5), (20, 10), (7, 3)])
-def test_a_killed_environments_successor_makes_at_most_its_share_more(calls: int, environments: int) -> None:
-    load = Load(calls, [[AT_ONCE] * 20] * environments)
+def test_an_environment_that_replaces_a_killed_one_adds_at_most_its_share(calls: int, environments: int) -> None:
+    load = Load(calls, [[IMMEDIATE] * 20] * environments)
     assert most_in(arrivals_of(load)) == load.share * environments
-    successor = list(Environment(calls, environments).arrivals([AT_ONCE] * 20))
+    successor = list(Environment(calls, environments).arrivals([IMMEDIATE] * 20))
     assert most_in([*arrivals_of(load), successor]) == load.share * (environments + 1)
 
 
-@briefer
+@short_proof
 @given(loads(1, st.integers(1, 4)), st.integers(0, 2 * SECOND))
-def test_a_call_is_refused_until_the_very_moment_that_the_refusal_named(load: Load, patience: int) -> None:
+def test_a_call_is_rejected_exactly_until_the_time_that_the_rejection_states(load: Load, patience: int) -> None:
     environment = Environment(load.calls, 1)
     list(environment.arrivals(load.attempts[0]))
-    wait = refusal(environment, 0)
+    wait = rejection(environment, 0)
     assume(wait is not None)
     assert wait is not None
     assert 0 < wait <= SECOND
-    refused_at = environment.now
-    assert refusal(environment, min(patience, wait - 1)) == wait
-    assert environment.now == refused_at, "who is refused has not waited"
+    rejected_at = environment.now
+    assert rejection(environment, min(patience, wait - 1)) == wait
+    assert environment.now == rejected_at, "a rejected call does not wait"
     environment.now += wait - 1
-    assert refusal(environment, 0) == 1
+    assert rejection(environment, 0) == 1
     environment.now += 1
-    assert refusal(environment, 0) is None
+    assert rejection(environment, 0) is None
 
 
-def refusal(environment: Environment, patience: int) -> int | None:
-    """Ask for a call that may start within so many ticks; give the ticks after which one may if it is refused."""
+def rejection(environment: Environment, patience: int) -> int | None:
+    """Try a call that can wait `patience` ticks. Return None if it starts, else the ticks until a slot is free."""
     try:
-        with environment.window.call(environment.clock() + patience / SECOND):
+        with environment.window.slot(environment.clock() + patience / SECOND):
             return None
     except WindowFullError as full:
-        assert (full.retry_after * SECOND).is_integer()  # noqa: PT017 - of what the error holds
+        assert (full.retry_after * SECOND).is_integer()  # noqa: PT017 - the value of the error
         return int(full.retry_after * SECOND)

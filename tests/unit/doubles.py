@@ -1,0 +1,63 @@
+"""What unit tests use in place of a clock and of Lambda."""
+
+import io
+import json
+import math
+import time
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+
+class Clock:
+    """A clock in seconds that passes only during `sleep`. It starts at a whole second, so that sums are exact."""
+
+    def __init__(self) -> None:
+        self.now = float(math.ceil(time.monotonic()))
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Log:
+    """The lines that the functions log."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@dataclass
+class Context:
+    """The part of Lambda's context that Powertools and the handlers read."""
+
+    remaining_ms: int
+    function_name: str = "function"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@dataclass
+class Function:
+    """A loaded function. Call it with an event."""
+
+    app: ModuleType
+
+    def __call__(self, event: Any, *, remaining_ms: int = 15_000) -> Any:
+        return self.app.handler(event, Context(remaining_ms))
