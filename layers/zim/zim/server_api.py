@@ -47,12 +47,23 @@ def sign(credentials: Credentials, nonce: str, timestamp: int) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
+class _Session(requests.Session):
+    """A session that never looks at redirects.
+
+    Even with `allow_redirects=False`, requests reads the whole body of a redirect, without a limit of time or size, and
+    raises ValueError if the Location is malformed.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature of requests
+        return None
+
+
 class ServerApi:
     """A client that keeps its connection to ZIM open."""
 
     def __init__(self, base_url: str, verify: bool | str = True) -> None:  # noqa: FBT001, FBT002 - as in requests
         self._url = f"{base_url}/"
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False  # no proxies, no .netrc
         self._session.verify = verify
         self._session.headers = requests.structures.CaseInsensitiveDict(HEADERS)
@@ -91,7 +102,6 @@ class ServerApi:
             with self._session.get(
                 f"{self._url}?{_query(request, credentials)}",
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, remaining), read_timeout),
-                allow_redirects=False,
                 stream=True,
             ) as response:
                 body = _read(response, min(started + CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS, deadline))
