@@ -1,1 +1,1 @@
-"""The stack on one machine, without Docker or an AWS account."""
+"""Run the stack on one machine, without Docker or an AWS account."""

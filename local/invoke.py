@@ -1,6 +1,6 @@
-"""`make invoke EVENT=events/<function's logical id>/….json`: send a sample event to the running stack.
+"""`make invoke EVENT=events/<logical id of the function>/<name>.json`: send a sample event to the running stack.
 
-The simulator first rings the call that the event rejects, so that there is one.
+The call that the event rejects is started first.
 """
 
 import base64
@@ -11,42 +11,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.processes import LocalError
+from local.processes import LocalError, exit_on_error
 from local.stack import SAM, STACK_NAME, aws_environment, running
 
 
-def main(arguments: list[str]) -> int:
-    """Invoke the function that the event's folder is named for, with `sam remote invoke`; return the exit status."""
-    event_file = Path(arguments[0])
+def main(event_file: Path) -> int:
+    """Run `sam remote invoke` for the function that the event's folder is named after; return the exit status."""
     if not event_file.is_file():
-        print("make invoke: name a sample event, as in EVENT=events/CallRejectFunction/direct.json", file=sys.stderr)
-        return 1
-    try:
-        stack = running()
-    except LocalError as error:
-        print(f"make invoke: {error}", file=sys.stderr)
-        return 1
+        raise LocalError("Set EVENT to a sample event, for example EVENT=events/CallRejectFunction/direct.json.")
+    stack = running()
     for request in requests_in(json.loads(event_file.read_text())):
-        # A call that rings already, or has rung, is refused: rejecting it again shows the answer to that.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError):  # the call exists already
             stack.simulator.ring(request["FromUserId"], call_id=request["CallId"])
-    command: list[str | Path] = [
-        SAM,
-        "remote",
-        "invoke",
-        event_file.parent.name,
-        "--stack-name",
-        STACK_NAME,
-        "--event-file",
-        event_file,
-        "--parameter",
-        "Qualifier=live",
-    ]
+    command: list[str | Path] = [SAM, "remote", "invoke", event_file.parent.name, "--stack-name", STACK_NAME]
+    command += ["--event-file", event_file, "--parameter", "Qualifier=live"]
     return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
 
 
 def requests_in(event: Any) -> list[dict[str, str]]:
-    """Return the requests to reject a call that an event holds, whatever the trigger wrapped them in."""
+    """Return the CallReject requests in an event of any trigger: objects, arrays, JSON text and base64 bodies."""
     if isinstance(event, list):
         return [request for item in event for request in requests_in(item)]
     if isinstance(event, str):
@@ -63,4 +46,5 @@ def requests_in(event: Any) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with exit_on_error("make invoke"):
+        sys.exit(main(Path(sys.argv[1])))

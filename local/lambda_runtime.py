@@ -1,4 +1,4 @@
-"""A built function under AWS's runtime client and interface emulator, in an environment that holds nothing else."""
+"""Run a built function under AWS's Runtime Interface Client and Runtime Interface Emulator."""
 
 import contextlib
 import json
@@ -14,37 +14,33 @@ from typing import Any
 
 import requests
 
+from local.paths import BUILT, ROOT
 from local.processes import HOST, LocalError, free_port, process
-from local.stack import ROOT
 
-BUILT = ROOT / ".aws-sam" / "build"
 FUNCTION = BUILT / "CallRejectFunction"
 LAYER = BUILT / "ZimLayer" / "python"
 PYTHON: list[str | Path] = [ROOT / ".venv-lambda" / "bin" / "python", "-P", "-s"]
-"""An interpreter that finds awslambdaric and what PYTHONPATH names: nothing of the user's or of the current folder."""
+"""Python with awslambdaric, without the user's site-packages and the current folder on its path."""
 
 _EMULATORS = ROOT / ".venv-sam" / "lib" / "python3.13" / "site-packages" / "samcli" / "local" / "rapid"
 _EMULATOR_OF = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 _DEADLINE_SECONDS = 30.0
-_OVER = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed: ", re.MULTILINE)
-"""What the emulator writes last of an invocation, and of one whose function did not start."""
+_INVOCATION_END = re.compile(r"^REPORT RequestId: |\(rapid\) Invoke DONE failed: ", re.MULTILINE)
+"""The last line of an invocation in the emulator's log; the second form if the function did not start."""
 
 
 def emulator() -> Path | None:
-    """Return AWS's Runtime Interface Emulator for this machine, None where there is none."""
+    """Return the path of the Runtime Interface Emulator, or None if it does not support this machine."""
     name = _EMULATOR_OF.get(platform.machine()) if platform.system() == "Linux" else None
     return _EMULATORS / name if name else None
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """Return what Lambda would set for the function, with `changes`, where None takes a variable out.
-
-    Nothing of this process's own environment is in it.
-    """
+    """Return the function's environment variables. `changes` replace the defaults; None removes a variable."""
     variables = {
         "PATH": os.defpath,
         "PYTHONPATH": f"{FUNCTION}:{LAYER}",
-        "PYTHONDONTWRITEBYTECODE": "1",  # /var/task and /opt cannot be written either
+        "PYTHONDONTWRITEBYTECODE": "1",  # in Lambda, /var/task and /opt are read-only
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "made-up",
@@ -65,7 +61,7 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 
 def written_since(size: int, log: Path) -> bytes:
-    """Return what was written to a file since it had this size."""
+    """Return what was appended to a log since it had this size, in bytes."""
     with log.open("rb") as file:
         file.seek(size)
         return file.read()
@@ -73,31 +69,31 @@ def written_since(size: int, log: Path) -> bytes:
 
 @dataclass
 class Function:
-    """A function that runs, and the file of all that its processes write."""
+    """A running function: its invocation URL, and the log of its processes."""
 
     url: str
     log: Path
-    _begun: int = field(default=0, init=False)
+    _log_size: int = field(default=0, init=False)
 
     def invoke(self, event: Any) -> Any:
-        """Return what the function returned; where that is no JSON, the words of the emulator."""
-        self._begun = self.log.stat().st_size
-        answer = requests.post(self.url, data=json.dumps(event), timeout=_DEADLINE_SECONDS)
-        self._wait_until_it_is_over()
+        """Invoke the function and return its result, or the emulator's text if that is not JSON."""
+        self._log_size = self.log.stat().st_size
+        response = requests.post(self.url, data=json.dumps(event), timeout=_DEADLINE_SECONDS)
+        self._wait_for_end()
         try:
-            return answer.json()
+            return response.json()
         except ValueError:
-            return answer.text
+            return response.text
 
     def output(self) -> str:
-        """Return what the processes wrote since the last invocation began."""
-        return written_since(self._begun, self.log).decode()
+        """Return the log since the last invocation started."""
+        return written_since(self._log_size, self.log).decode()
 
-    def _wait_until_it_is_over(self) -> None:
+    def _wait_for_end(self) -> None:
         deadline = time.monotonic() + _DEADLINE_SECONDS
-        while not _OVER.search(self.output()):
+        while not _INVOCATION_END.search(self.output()):
             if time.monotonic() > deadline:
-                raise LocalError(f"The emulator does not say that the invocation is over: {self.output()}")
+                raise LocalError(f"The emulator did not log the end of the invocation: {self.output()}")
             time.sleep(0.001)
 
 
@@ -105,13 +101,22 @@ class Function:
 def started(
     log: Path, settings: Mapping[str, str], handler: str = "app.handler", before: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Run a function in this environment until the block ends; it starts with the first invocation at the URL given.
+    """Run a function until the block ends; yields its invocation URL. The first invocation is a cold start.
 
-    `before` is put in front of the command that runs it.
+    Parameters
+    ----------
+    log
+        the file for the output of the function and the emulator.
+    settings
+        environment variables; the first entry of PYTHONPATH is the folder of the function.
+    handler
+        the function's handler.
+    before
+        a command that runs the emulator, for example `taskset`.
     """
     program = emulator()
     if program is None:
-        raise LocalError("AWS's Runtime Interface Emulator is for Linux on x86-64 and arm64 alone.")
+        raise LocalError("The Runtime Interface Emulator requires Linux on x86-64 or arm64.")
     port = free_port()
     addresses = {"interface-emulator": port, "api": free_port()}
     options = [f"--runtime-{name}-address={HOST}:{number}" for name, number in addresses.items()]

@@ -1,26 +1,23 @@
-"""`make logs`: follow what the functions of the running stack log."""
+"""`make logs`: follow the logs of the running stack's functions."""
 
 import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
-from local.processes import LocalError
+from local.processes import exit_on_error
 from local.stack import SAM, STACK_NAME, aws_environment, running
 
 
 def main() -> int:
-    """Follow with `sam logs` until Ctrl-C, and return the exit status."""
-    try:
-        stack = running()
-    except LocalError as error:
-        print(f"make logs: {error}", file=sys.stderr)
-        return 1
+    """Run `sam logs --tail` until Ctrl-C and return its exit status."""
     command: list[str | Path] = [SAM, "logs", "--stack-name", STACK_NAME, "--tail"]
+    environment = aws_environment(running().emulator_url)
     with contextlib.suppress(KeyboardInterrupt):
-        return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
+        return subprocess.run(command, env=environment, check=False).returncode
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with exit_on_error("make logs"):
+        sys.exit(main())

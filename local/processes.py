@@ -1,24 +1,34 @@
-"""Processes of the local stack: started, waited for until they are ready, and ended with all that they started."""
+"""Start processes of the local stack, wait until they are ready, and stop them together with their children."""
 
 import contextlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
-END_SECONDS = 10.0
+STOP_SECONDS = 10.0
 
 
 class LocalError(Exception):
-    """Something that keeps the local stack from working, in one sentence for the person at the keyboard."""
+    """A problem that stops a local command. The message is for the user."""
+
+
+@contextlib.contextmanager
+def exit_on_error(command: str) -> Iterator[None]:
+    """Print the message of a `LocalError` to stderr and exit with status 1. `command` is what the user typed."""
+    try:
+        yield
+    except LocalError as error:
+        sys.exit(f"{command}: {error}")
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
@@ -26,17 +36,38 @@ def free_port() -> int:
 
 
 def require_free(port: int, setting: str) -> None:
-    """Raise `LocalError` if somebody listens on this port of the loopback interface; `setting` changes the port."""
+    """Raise `LocalError` if a port is in use. `setting` is the environment variable that changes the port."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
         except OSError:
-            raise LocalError(f"Port {port} is in use: end what listens there, or set {setting} to another.") from None
+            raise LocalError(
+                f"Port {port} is in use. Stop the program that uses it, or set {setting} to another port."
+            ) from None
 
 
 def until(condition: Callable[[], bool], seconds: float, otherwise: str) -> float:
-    """Wait for a condition, and return how many seconds that took; raise `LocalError` if it takes too many."""
+    """Wait until a condition is true.
+
+    Parameters
+    ----------
+    condition
+        the condition, checked every 50 ms.
+    seconds
+        how long to wait.
+    otherwise
+        what went wrong if the time runs out, for example "The server did not start".
+
+    Returns
+    -------
+    how long it took, in seconds.
+
+    Raises
+    ------
+    LocalError
+        if the time runs out.
+    """
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:
@@ -54,54 +85,49 @@ def process(
     ready: Callable[[], bool],
     seconds: float = 30.0,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; enter it when `ready` says so, within `seconds`.
+    """Run a server until the block ends. The block starts when `ready` returns true.
 
     Raises
     ------
     LocalError
-        if the process ends or is not ready in time; what it wrote is in the file `log`.
+        if the process exits or is not ready within `seconds`. Its output is in the file `log`.
     """
     name = Path(command[0]).name
     with log.open("wb") as output:
-        # A session of its own: the terminal's Ctrl-C reaches us alone, and we end the whole group by its id.
+        # In its own session, the process does not get the terminal's Ctrl-C, and its group can be killed as a whole.
         started = subprocess.Popen(
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready")
         if started.poll() is not None:
-            raise LocalError(f"{name} ended with status {started.returncode}: {_last_line(log)}")
+            raise LocalError(f"{name} exited with status {started.returncode}: {_last_line(log)}")
         yield started
     finally:
-        _end(started)
-
-
-def _end(started: subprocess.Popen[bytes]) -> None:
-    started.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        started.wait(END_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(started.pid, signal.SIGKILL)
-    started.wait(END_SECONDS)
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+        started.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            started.wait(STOP_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait(STOP_SECONDS)
 
 
 def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
-    """Run a command to its end; what it wrote is in the file `log`.
+    """Run a command and wait for it. Its output is in the file `log`.
 
     Raises
     ------
     LocalError
-        if it fails, with the last line that it wrote.
+        if the command fails, with the last line of its output.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         command, env=dict(environment), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    # The errors last, whatever was buffered for how long: the last line is what the person is told.
-    log.write_text(done.stdout + done.stderr)
-    if done.returncode:
+    log.write_text(completed.stdout + completed.stderr)
+    if completed.returncode:
         raise LocalError(f"{Path(command[0]).name} {command[1]} failed: {_last_line(log)}")
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").split("\n") if line.strip()]
+    return lines[-1] if lines else "no output"

@@ -1,6 +1,6 @@
-"""Take out of a packaged template what the Serverless Application Repository does not publish.
+"""Remove the resources that the Serverless Application Repository does not support from a packaged template.
 
-python -m local.publishable packaged.yaml, after `sam package`, before `sam publish`.
+Run `python -m local.publishable packaged.yaml` between `sam package` and `sam publish`.
 """
 
 import sys
@@ -9,11 +9,11 @@ from pathlib import Path
 import yaml
 
 NOT_PUBLISHED = {"AWS::Logs::QueryDefinition"}
-"""Not among its types (AWS's developer guide, "List of Supported AWS Resources"); the runbook has the queries' text."""
+"""See https://docs.aws.amazon.com/serverlessrepo/latest/devguide/list-supported-resources.html."""
 
 
 def main() -> None:
-    """Rewrite the file; `sam package` writes intrinsic functions in their long forms, so it is plain YAML."""
+    """Rewrite the file. It is plain YAML, because `sam package` writes intrinsic functions in their long form."""
     file = Path(sys.argv[1])
     template = yaml.safe_load(file.read_text())
     resources = template["Resources"].items()

@@ -1,80 +1,76 @@
-"""`make run`: deploy the stack on this machine, reject a call before your eyes, and stay until Ctrl-C."""
+"""`make run`: deploy the stack on this machine, reject a call as a demonstration, and run until Ctrl-C."""
 
 import json
 import os
 import signal
-import sys
 import threading
 from typing import Any
 
 from local.issuer import AUDIENCE, issuer
-from local.page.stack import origins, shown
-from local.processes import LocalError
-from local.stack import Stack, announced, deployed
+from local.page.stack import connect_page, page_origins
+from local.processes import exit_on_error
+from local.stack import Stack, deployed, recorded
 
 EMULATOR_PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
 SIMULATOR_PORT = int(os.environ.get("SIMULATOR_PORT", "8600"))
 USER = "user0"
 
 
-def main() -> int:
-    """Run until Ctrl-C, and return the exit status."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+def main() -> None:
+    """Run until Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with issuer() as oidc:
-            access = {
+            parameters = {
                 "JwtIssuer": oidc.url,
                 "JwtAudience": AUDIENCE,
-                "AllowedOrigins": ",".join(origins(SIMULATOR_PORT)),
+                "AllowedOrigins": ",".join(page_origins(SIMULATOR_PORT)),
             }
             with (
-                deployed(EMULATOR_PORT, SIMULATOR_PORT, access) as stack,
-                announced(stack),
-                shown(stack, oidc) as page,
+                deployed(EMULATOR_PORT, SIMULATOR_PORT, parameters) as stack,
+                recorded(stack),
+                connect_page(stack, oidc) as page_url,
             ):
                 token = oidc.token(USER)
                 demonstrate(stack, token)
-                explain(stack, token, page)
+                print_instructions(stack, token, page_url)
                 threading.Event().wait()
     except KeyboardInterrupt:
-        print("\nEverything is ended; nothing is left behind.")
-    except LocalError as error:
-        print(f"make run: {error}", file=sys.stderr)
-        return 1
-    return 0
+        print("\nStopped. Nothing is left running.")
 
 
 def demonstrate(stack: Stack, token: str) -> None:
-    """Let a simulated caller ring a user, reject that call over HTTPS as that user, and show it before and after."""
+    """Start a call, reject it over HTTPS, and print its state before and after."""
     call_id = stack.simulator.ring(USER, caller="caller0")
     request = {"CallId": call_id, "ExtendedData": json.dumps({"reason": "decline"})}
-    print(f"\ncaller0 rings {USER}. The call at ZIM: {stack.simulator.call(call_id).state}")
-    print(f"POST {stack.call_reject_url}, with a token of {USER}\n{_indented(request)}")
-    authorization = {"Authorization": f"Bearer {token}"}
-    response = stack.request("POST", stack.call_reject_url, json.dumps(request), authorization, signed=False)
+    print(f"\ncaller0 calls {USER}. Call state in ZIM: {stack.simulator.call(call_id).state}")
+    print(f"POST {stack.call_reject_url} with a token for {USER}\n{_indented(request)}")
+    headers = {"Authorization": f"Bearer {token}"}
+    response = stack.request("POST", stack.call_reject_url, json.dumps(request), headers, signed=False)
     print(f"{response.status_code} {response.reason}\n{_indented(response.json())}")
-    print(f"The call at ZIM: {stack.simulator.call(call_id).state}")
+    print(f"Call state in ZIM: {stack.simulator.call(call_id).state}")
 
 
-def explain(stack: Stack, token: str, page: str) -> None:
-    """Say how to try it, on the page and by hand."""
-    ring = json.dumps({"CallId": "CALL", "Caller": "caller0", "Invitees": [USER]}).replace("CALL", "'$CALL'")
+def print_instructions(stack: Stack, token: str, page_url: str) -> None:
+    """Print how to try the stack on the page and from a terminal."""
+    call = json.dumps({"CallId": "CALL", "Caller": "caller0", "Invitees": [USER]}).replace("CALL", "'$CALL'")
     print(f"""
-Try it in a browser: {page}
+Try it in a browser: {page_url}
 
-Or ring {USER} once more and reject the call yourself: paste this into another terminal.
+Or start a call and reject it from another terminal:
 
   TOKEN={token}
-  CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -d '{ring}' && \\
+  CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -d '{call}' && \\
   curl -sSi {stack.call_reject_url} -H "Authorization: Bearer $TOKEN" -d '{{"CallId":"'$CALL'"}}'
 
-The ZIM simulator: {stack.simulator_url} (its routes: local/zim_simulator/control.py)
-Logs of the functions: make logs
-A sample event: make invoke EVENT=events/CallRejectFunction/direct.json
-By the queue: make send TO=bus (or topic, queue); what could not be done: make dead-letters
+ZIM simulator: {stack.simulator_url} (routes: local/zim_simulator/control.py)
+Function logs: make logs
+Send a sample event: make invoke EVENT=events/CallRejectFunction/direct.json
+Send through the queue: make send TO=bus (or topic, queue)
+Show failed messages: make dead-letters
 
-Ready. Ctrl-C ends everything.""")
+Ready. Press Ctrl-C to stop.""")
 
 
 def _indented(members: dict[str, Any]) -> str:
@@ -82,4 +78,5 @@ def _indented(members: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with exit_on_error("make run"):
+        main()

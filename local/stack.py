@@ -1,4 +1,4 @@
-"""The whole stack on one machine: MiniStack in AWS's place, the simulator in ZIM's, `template.yaml` deployed by SAM."""
+"""The stack on one machine: SAM deploys `template.yaml` to MiniStack, and a simulator stands in for ZIM."""
 
 import contextlib
 import json
@@ -19,28 +19,28 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local import emulator_gaps
+from local.paths import BUILT, ROOT
 from local.processes import HOST, LocalError, process, require_free, run, until
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
-ROOT = Path(__file__).resolve().parents[1]
 STATE_FILE = ROOT / ".local" / "stack.json"
 STACK_NAME = "call-reject"
 REGION = "us-east-1"
 KEY = "test"
-"""Access key and secret key of the emulator's root user, whose signatures it does not verify."""
+"""The access key and secret key of the emulator's root user. The emulator does not verify its signatures."""
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 MINISTACK = [ROOT / ".venv-ministack" / "bin" / "python", ROOT / "local" / "emulator.py"]
-BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+BUILT_TEMPLATE = BUILT / "template.yaml"
 LOG_SECONDS = 20.0
 API_SECONDS = 30.0
-"""API Gateway's own limit for an integration."""
+"""API Gateway's limit for an integration."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: where its parts listen, and ways to call them. `log` is the folder of what they write."""
+    """A deployed stack. `log` is the folder with the logs of its processes, `outputs` are the template's outputs."""
 
     emulator_url: str
     simulator_url: str
@@ -49,17 +49,17 @@ class Stack:
 
     @property
     def simulator(self) -> SimulatorClient:
-        """The simulator in ZIM's place."""
+        """A client of the simulator that stands in for ZIM."""
         return SimulatorClient(self.simulator_url)
 
     @property
     def call_reject_url(self) -> str:
-        """The deployed route; its host resolves to this machine wherever names below localhost do."""
+        """The URL of `POST /call-reject`. Its host is a name below localhost."""
         return self._local_url("CallRejectUrl")
 
     @property
     def call_reject_async_url(self) -> str:
-        """The deployed route that answers at once."""
+        """The URL of `POST /call-reject/async`."""
         return self._local_url("CallRejectAsyncUrl")
 
     def _local_url(self, output: str) -> str:
@@ -77,21 +77,21 @@ class Stack:
         )
 
     def environments(self, function: str) -> list[int]:
-        """Return the process ids of a function's execution environments, which the emulator runs as processes."""
+        """Return the ids of the processes in which the emulator runs a function's execution environments."""
         functions = self.client("lambda").list_functions()["Functions"]
-        name = next(found["FunctionName"] for found in functions if f"-{function}-" in found["FunctionName"])
-        ours = {f"AWS_LAMBDA_FUNCTION_NAME={name}".encode(), f"AWS_ENDPOINT_URL={self.emulator_url}".encode()}
-        found = []
-        for process_folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
-                if ours <= set((process_folder / "environ").read_bytes().split(b"\0")):
-                    found.append(int(process_folder.name))
-        return found
+        name = next(each["FunctionName"] for each in functions if f"-{function}-" in each["FunctionName"])
+        variables = {f"AWS_LAMBDA_FUNCTION_NAME={name}".encode(), f"AWS_ENDPOINT_URL={self.emulator_url}".encode()}
+        ids = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # the process has ended or belongs to another user
+                if variables <= set((folder / "environ").read_bytes().split(b"\0")):
+                    ids.append(int(folder.name))
+        return ids
 
     def post(
         self, body: str | bytes, headers: dict[str, str] | None = None, *, signed: bool = True
     ) -> requests.Response:
-        """POST to the deployed route as an app does, signed with SigV4."""
+        """Send a body to `POST /call-reject`."""
         return self.request("POST", self.call_reject_url, body, headers, signed=signed)
 
     def request(
@@ -104,22 +104,25 @@ class Stack:
         signed: bool = True,
         seconds: float = API_SECONDS,
     ) -> requests.Response:
-        """Send a request to the deployed API, whether or not this machine resolves names below localhost."""
-        asked = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **(headers or {})})
+        """Send a request to the deployed API, signed with SigV4 by default.
+
+        The request goes to the emulator's address, so that it works where names below localhost do not resolve.
+        """
+        request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **(headers or {})})
         if signed:
-            SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(asked)
-        address = urlsplit(url)
+            SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(request)
+        parts = urlsplit(url)
         return requests.request(
             method,
-            f"{self.emulator_url}{address.path}",
+            f"{self.emulator_url}{parts.path}",
             data=body,
-            headers={**asked.headers, "Host": address.netloc},
+            headers={**request.headers, "Host": parts.netloc},
             timeout=seconds,
         )
 
 
 def aws_environment(emulator_url: str) -> dict[str, str]:
-    """Return an environment in which no tool reaches a real account: made-up credentials, no profile of the user's."""
+    """Return an environment in which AWS tools use the emulator, and no profile or credentials of the user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
         **kept,
@@ -135,9 +138,9 @@ def aws_environment(emulator_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    print(f"{what} ... ", end="", flush=True)
+def step(description: str) -> Iterator[None]:
+    """Print the description of a step and how long it took."""
+    print(f"{description} ... ", end="", flush=True)
     started = time.monotonic()
     try:
         yield
@@ -151,9 +154,16 @@ def step(what: str) -> Iterator[None]:
 def deployed(
     emulator_port: int, simulator_port: int, parameters: Mapping[str, str] | None = None, *, own_key: bool = False
 ) -> Iterator[Stack]:
-    """Start everything, deploy with these parameters, and end everything when the block ends.
+    """Start the simulator and the emulator, deploy the template, and stop both when the block ends.
 
-    With `own_key`, the secret is encrypted with a customer's key of KMS.
+    Parameters
+    ----------
+    emulator_port, simulator_port
+        the ports to listen on.
+    parameters
+        parameters of the template, besides those for the simulator and the secret.
+    own_key
+        if true, the secret is encrypted with a customer managed KMS key.
 
     Raises
     ------
@@ -161,7 +171,7 @@ def deployed(
         if a port is in use or a step fails.
     """
     if not BUILT_TEMPLATE.exists():
-        raise LocalError("Nothing is built: run `make build` first.")
+        raise LocalError("The template is not built. Run `make build`.")
     require_free(emulator_port, "EMULATOR_PORT")
     require_free(simulator_port, "SIMULATOR_PORT")
     emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
@@ -170,52 +180,38 @@ def deployed(
         environment = {**aws_environment(emulator_url), "TMPDIR": str(folder), "STATE_DIR": str(folder)}
         with step(f"Starting the ZIM simulator on {simulator_url}"):
             started.enter_context(_simulator(simulator_port, simulator_url, environment, folder))
-        with step(f"Starting MiniStack, in AWS's place, on {emulator_url}"):
+        with step(f"Starting MiniStack, the AWS emulator, on {emulator_url}"):
             started.enter_context(emulator(emulator_port, emulator_url, environment, folder))
         stack = Stack(emulator_url, simulator_url, str(folder), {})
         with step("Creating the secret with AppId and ServerSecret"):
-            given = {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **_created_secret(stack, own_key=own_key)}
-        deploy(stack, given)
+            secret = _create_secret(stack, own_key=own_key)
+        deploy(stack, {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **secret})
         yield stack
 
 
-def deploy(stack: Stack, given: Mapping[str, str]) -> None:
-    """Deploy with these parameters, for the first time or once more; what is not given stays or has its default."""
+def deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
+    """Create or update the stack. Other parameters keep their value, or get their default."""
     with step("Deploying template.yaml with sam deploy"):
-        overrides = [f"{name}={value}" for name, value in given.items()]
-        command: list[str | Path] = [
-            SAM,
-            "deploy",
-            "--stack-name",
-            STACK_NAME,
-            "--no-confirm-changeset",
-            "--no-progressbar",
-        ]
+        command: list[str | Path] = [SAM, "deploy", "--stack-name", STACK_NAME]
+        command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
+        command += [f"{name}={value}" for name, value in parameters.items()]
         environment = {**aws_environment(stack.emulator_url), "TMPDIR": stack.log}
-        run(
-            [*command, "--parameter-overrides", *overrides],
-            environment=environment,
-            log=Path(stack.log) / "deploy.log",
-        )
-        stack.outputs.update(_outputs(stack))
-    with step("Closing the emulator's gaps (local/emulator_gaps.py)"):
+        run(command, environment=environment, log=Path(stack.log) / "deploy.log")
+        deployed_stack = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        stack.outputs.update({each["OutputKey"]: each["OutputValue"] for each in deployed_stack["Outputs"]})
+    with step("Applying the settings that the emulator ignores"):
         emulator_gaps.close(stack.client, STACK_NAME)
 
 
-def _created_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:
-    """Create the secret, and return the parameters that tell the template of it."""
-    secret = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
+def _create_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:
+    """Create the secret and return the template's parameters for it."""
+    value = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
     secrets = stack.client("secretsmanager")
     if not own_key:
-        return {"ZimSecretArn": secrets.create_secret(Name="zim", SecretString=secret)["ARN"]}
+        return {"ZimSecretArn": secrets.create_secret(Name="zim", SecretString=value)["ARN"]}
     key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
-    arn = secrets.create_secret(Name="zim", SecretString=secret, KmsKeyId=key)["ARN"]
+    arn = secrets.create_secret(Name="zim", SecretString=value, KmsKeyId=key)["ARN"]
     return {"ZimSecretArn": arn, "SecretKmsKeyArn": key}
-
-
-def _outputs(stack: Stack) -> dict[str, str]:
-    described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def _simulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
@@ -223,13 +219,13 @@ def _simulator(port: int, url: str, environment: dict[str, str], folder: Path) -
         [sys.executable, "-m", "local.zim_simulator", "--port", str(port)],
         environment={**environment, "PYTHONPATH": str(ROOT)},
         log=folder / "simulator.log",
-        ready=lambda: _answers(f"{url}/simulator/health"),
+        ready=lambda: _responds(f"{url}/simulator/health"),
     )
 
 
 def emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> Any:
-    """Return a context in which the emulator runs, in an environment of `aws_environment`; `folder` has its log."""
-    # AUTH makes it enforce the policies of the roles and of the queues.
+    """Run the emulator until the block ends, in an environment from `aws_environment`; its log goes to `folder`."""
+    # AUTH enforces the policies of roles and queues.
     settings = {
         "AUTH": "true",
         "BIND_HOST": HOST,
@@ -241,16 +237,16 @@ def emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> 
         MINISTACK,
         environment={**environment, **settings},
         log=folder / "ministack.log",
-        ready=lambda: _answers(f"{url}/_ministack/health"),
+        ready=lambda: _responds(f"{url}/_ministack/health"),
     )
 
 
 def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
-    """Return everything in all log groups, as soon as what is looked for is among it."""
+    """Wait until `found` returns true for the lines in all log groups, and return the lines."""
     logs = stack.client("logs")
     lines: list[str] = []
 
-    def is_there() -> bool:
+    def is_found() -> bool:
         lines[:] = [
             event["message"]
             for group in logs.describe_log_groups()["logGroups"]
@@ -258,11 +254,11 @@ def logged(stack: Stack, found: Callable[[list[str]], bool]) -> list[str]:
         ]
         return found(lines)
 
-    until(is_there, LOG_SECONDS, "What was looked for was not logged")
+    until(is_found, LOG_SECONDS, "The expected lines were not logged")
     return lines
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return requests.get(url, timeout=1).ok
     except requests.RequestException:
@@ -270,8 +266,8 @@ def _answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def announced(stack: Stack) -> Iterator[None]:
-    """Let the other make targets find the stack while the block lasts."""
+def recorded(stack: Stack) -> Iterator[None]:
+    """Write the stack to a file until the block ends, so that the other make targets find it."""
     STATE_FILE.parent.mkdir(exist_ok=True)
     STATE_FILE.write_text(json.dumps(asdict(stack)))
     try:
@@ -282,11 +278,9 @@ def announced(stack: Stack) -> Iterator[None]:
 
 
 def running() -> Stack:
-    """Return the stack that `make run` holds in another terminal, or raise `LocalError` if there is none."""
-    try:
+    """Return the stack that `make run` runs in another terminal. Raise `LocalError` if there is none."""
+    if STATE_FILE.exists():
         stack = Stack(**json.loads(STATE_FILE.read_text()))
-    except FileNotFoundError:
-        raise LocalError("No stack is running: start one with `make run` in another terminal.") from None
-    if not _answers(f"{stack.simulator_url}/simulator/health"):
-        raise LocalError("The stack that was running is gone: start one with `make run` in another terminal.")
-    return stack
+        if _responds(f"{stack.simulator_url}/simulator/health"):
+            return stack
+    raise LocalError("No stack is running. Start one with `make run` in another terminal.")
