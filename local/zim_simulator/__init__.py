@@ -1,1 +1,1 @@
-"""A server that answers like ZIM's `CallReject` server API, and misbehaves when told to."""
+"""A simulator of ZIM's `CallReject` server API, with faults on demand."""

@@ -1,4 +1,4 @@
-"""Run the simulator by itself: `python -m local.zim_simulator --port 8600`."""
+"""Run the simulator on its own: `python -m local.zim_simulator --port 8600`."""
 
 import argparse
 import asyncio
@@ -14,11 +14,11 @@ DEFAULT_PORT = 8600
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM comes; exit with a sentence and status 1 where that is not possible."""
+    """Run until SIGINT or SIGTERM. If a port or the file cannot be used, print the reason and exit with status 1."""
     parser = argparse.ArgumentParser(prog="python -m local.zim_simulator", description=__doc__)
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="for HTTP (default: %(default)s)")
-    parser.add_argument("--https-port", type=_port, help="for HTTPS, which is off without it")
-    parser.add_argument("--ca-file", type=Path, help="where to write the PEM of the authority behind HTTPS")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="HTTP port (default: %(default)s)")
+    parser.add_argument("--https-port", type=int, help="HTTPS port (default: no HTTPS)")
+    parser.add_argument("--ca-file", type=Path, help="file to write the CA certificate for HTTPS to, as PEM")
     parser.add_argument("--app-id", type=int, default=APP_ID, help="default: %(default)s")
     parser.add_argument("--server-secret", default=SERVER_SECRET, help="default: %(default)s")
     options = parser.parse_args()
@@ -39,12 +39,6 @@ async def _serve(options: argparse.Namespace) -> None:
         urls = " and ".join(filter(None, (addresses.url, addresses.https_url)))
         print(f"The ZIM simulator listens on {urls} for AppId {options.app_id}.", flush=True)
         await stopped.wait()
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**16:
-        raise argparse.ArgumentTypeError(f"{text} is not a port, a number from 0 to 65535")
-    return int(text)
 
 
 if __name__ == "__main__":

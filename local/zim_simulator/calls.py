@@ -1,15 +1,15 @@
-"""A call invitation: who is asked, and how it stands with each of them."""
+"""Calls: a caller, the invited users, and the state of each invitation."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# ZIM's documentation, Call invitation / CallReject: how long an invitation rings, and how long at the most.
+# See https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation.
 DEFAULT_TIMEOUT_SECONDS = 90
 MAX_TIMEOUT_SECONDS = 600
 
 
 class State(StrEnum):
-    """How it stands with an invitee; a call stands where that of its invitees stands who comes first in this list."""
+    """The state of an invitation. A call has the first state in this list that any of its invitations has."""
 
     RINGING = "ringing"
     TIMED_OUT = "timed out"
@@ -19,7 +19,10 @@ class State(StrEnum):
 
 @dataclass
 class Call:
-    """An invitation. `rings_until` is monotonic seconds; `extended_data` holds what came with each rejection."""
+    """A call.
+
+    `rings_until` is in seconds of the monotonic clock. `extended_data` has the ExtendedData of each rejection by user.
+    """
 
     call_id: str
     caller: str
@@ -30,9 +33,11 @@ class Call:
 
     @property
     def state(self) -> State:
-        """Ringing as long as anyone is, rejected only when all have rejected."""
+        """Ringing while any invitation rings, rejected when all are rejected."""
         return min(self.invitees.values(), key=list(State).index)
 
     def stop_ringing(self, state: State) -> None:
-        """Give `state` to whoever has not answered."""
-        self.invitees.update({user: state for user, was in self.invitees.items() if was is State.RINGING})
+        """Set the state of the invitations that still ring."""
+        for user, current in self.invitees.items():
+            if current is State.RINGING:
+                self.invitees[user] = state

@@ -1,6 +1,6 @@
-"""The routes under /simulator/, by which people and tests arrange what happens and see what happened.
+"""The control routes under /simulator/: set up users, calls and faults, and read the received requests.
 
-Members are named as ZIM names them where it has them; what is the simulator's own is in lower case.
+Members that ZIM defines have ZIM's names. The simulator's own members are in lower case.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, State
-from local.zim_simulator.control_input import APP, CALL, FAULT, SETTINGS, USERS, members, refusal
+from local.zim_simulator.control_schemas import APP, CALL, FAULT, SETTINGS, USERS, http_error, parse
 from local.zim_simulator.faults import Fault
 from local.zim_simulator.state import SIMULATOR
 
@@ -30,8 +30,8 @@ async def _reset(request: web.Request) -> web.Response:
 
 @routes.put("/simulator/app")
 async def _put_app(request: web.Request) -> web.Response:
-    given = await members(request, APP, "AppId", "ServerSecret")
-    request.app[SIMULATOR].zim.apps[given["AppId"]] = given["ServerSecret"]
+    app = await parse(request, APP)
+    request.app[SIMULATOR].zim.apps[app["AppId"]] = app["ServerSecret"]
     return web.Response(status=204)
 
 
@@ -42,8 +42,8 @@ async def _list_users(request: web.Request) -> web.Response:
 
 @routes.post("/simulator/users")
 async def _register_users(request: web.Request) -> web.Response:
-    given = await members(request, USERS, "UserIds")
-    request.app[SIMULATOR].zim.users.update(given["UserIds"])
+    users = await parse(request, USERS)
+    request.app[SIMULATOR].zim.users.update(users["UserIds"])
     return web.Response(status=204)
 
 
@@ -55,12 +55,12 @@ async def _list_calls(request: web.Request) -> web.Response:
 
 @routes.post("/simulator/calls")
 async def _ring(request: web.Request) -> web.Response:
-    given = await members(request, CALL, "Caller", "Invitees")
+    members = await parse(request, CALL)
     zim, now = request.app[SIMULATOR].zim, time.monotonic()
-    if zim.call(given.get("CallId", ""), now):
-        raise refusal(web.HTTPBadRequest, "CallId", "CallId must be new: there is a call of this id.")
-    timeout = given.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
-    call = zim.ring(given["Caller"], given["Invitees"], now, call_id=given.get("CallId"), timeout=timeout)
+    if zim.call(members.get("CallId", ""), now):
+        raise http_error(web.HTTPBadRequest, f"The call {members['CallId']} already exists.")
+    timeout = members.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
+    call = zim.ring(members["Caller"], members["Invitees"], now, call_id=members.get("CallId"), timeout=timeout)
     return web.json_response(call_document(call, now), status=201)
 
 
@@ -78,13 +78,13 @@ async def _end_call(request: web.Request) -> web.Response:
 
 @routes.get("/simulator/faults")
 async def _list_faults(request: web.Request) -> web.Response:
-    return web.json_response([vars(fault) for fault in request.app[SIMULATOR].faults.coming])
+    return web.json_response([vars(fault) for fault in request.app[SIMULATOR].faults.queue])
 
 
 @routes.post("/simulator/faults")
 async def _add_fault(request: web.Request) -> web.Response:
-    fault = Fault(**await members(request, FAULT, "kind"))
-    request.app[SIMULATOR].faults.coming.append(fault)
+    fault = Fault(**await parse(request, FAULT))
+    request.app[SIMULATOR].faults.queue.append(fault)
     return web.json_response(vars(fault), status=201)
 
 
@@ -101,7 +101,7 @@ async def _show_settings(request: web.Request) -> web.Response:
 
 @routes.patch("/simulator/settings")
 async def _change_settings(request: web.Request) -> web.Response:
-    changes = await members(request, SETTINGS)
+    changes = await parse(request, SETTINGS)
     zim = request.app[SIMULATOR].zim
     zim.settings = replace(zim.settings, **changes)
     return web.json_response(vars(zim.settings))
@@ -122,12 +122,12 @@ def _find(request: web.Request) -> tuple[Call, float]:
     call_id, now = request.match_info["call_id"], time.monotonic()
     call = request.app[SIMULATOR].zim.call(call_id, now)
     if call is None:
-        raise refusal(web.HTTPNotFound, "CallId", f"There is no call {call_id}.")
+        raise http_error(web.HTTPNotFound, f"The call {call_id} does not exist.")
     return call, now
 
 
 def call_document(call: Call, now: float) -> dict[str, Any]:
-    """Describe a call as it stands at `now` (monotonic seconds)."""
+    """Return a call as JSON, as of `now` in seconds of the monotonic clock."""
     return {
         "CallId": call.call_id,
         "Caller": call.caller,

@@ -1,4 +1,4 @@
-"""The ways in which the simulated server misbehaves when told to: slow, silent, cut short, or not ZIM's answer."""
+"""Faults on demand: slow responses, aborted connections, and responses that do not come from ZIM."""
 
 import asyncio
 import json
@@ -9,24 +9,24 @@ from typing import Literal, get_args
 
 from aiohttp import web
 
-from local.zim_simulator.return_codes import answer, random_digits
+from local.zim_simulator.return_codes import random_digits, response_body
 
 Kind = Literal[
-    "slow",  # answers `seconds` late, and up to `jitter` seconds more
-    "hang",  # answers when the faults are cleared
-    "cut_before",  # aborts the connection before any byte of the answer
-    "cut_middle",  # aborts it after the headers and half of the body
-    "drip",  # sends the headers, then one byte of the body every `seconds`
-    "html",  # a page instead of JSON, status 200
-    "http_500",  # the same, status 500
+    "slow",  # respond after `seconds` plus up to `jitter` seconds
+    "hang",  # respond when the faults are cleared
+    "cut_before",  # abort the connection before the response
+    "cut_middle",  # abort the connection after the headers and half of the body
+    "drip",  # send the headers, then one byte of the body every `seconds`
+    "html",  # an HTML page with status 200
+    "http_500",  # an HTML page with status 500
     "redirect",  # status 302 to `location`
-    "huge",  # JSON of `size` bytes, its length not said beforehand
+    "huge",  # JSON of `size` bytes, chunked
     "no_code",  # JSON without Code
     "not_object",  # a JSON array
-    "code",  # the return code `code`, whatever it is
+    "code",  # the return code `code`
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_ANSWERING_KINDS = ("slow", "cut_middle", "drip")
+_KINDS_AFTER_PROCESSING = ("slow", "cut_middle", "drip")
 _PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 _CHUNK_BYTES = 65536
 _random = random.SystemRandom()
@@ -34,10 +34,10 @@ _random = random.SystemRandom()
 
 @dataclass
 class Fault:
-    """What the next `times` requests meet; None means all of them until it is cleared. The rest is said at `Kind`.
+    """A fault for the next `times` requests, or for all until it is cleared if `times` is None.
 
-    `carried_out` says that the call is rejected all the same, by a server that then fails to say so. The kinds that
-    carry ZIM's own answer always do that.
+    `carried_out` says that ZIM processes the request although its response is lost. The kinds that send ZIM's own
+    response (slow, cut_middle, drip) always process it.
     """
 
     kind: Kind
@@ -50,59 +50,59 @@ class Fault:
     size: int = 100_000_000
 
     def is_carried_out(self) -> bool:
-        """Tell whether the call is carried out when the request arrives."""
-        return self.carried_out or self.kind in _ANSWERING_KINDS
+        """Return whether ZIM processes the request on arrival."""
+        return self.carried_out or self.kind in _KINDS_AFTER_PROCESSING
 
 
 class Faults:
-    """The faults to come, of which the first is the next, and the requests that one of them keeps waiting."""
+    """The faults to come, in order, and the requests that hang because of one."""
 
     def __init__(self) -> None:
-        self.coming: list[Fault] = []
+        self.queue: list[Fault] = []
         self._cleared = asyncio.Event()
 
     def take(self) -> Fault | None:
-        """Use up one time of the next fault."""
-        fault = self.coming[0] if self.coming else None
+        """Return the fault for the next request, and count it."""
+        fault = self.queue[0] if self.queue else None
         if fault and fault.times is not None:
             fault.times -= 1
             if fault.times == 0:
-                del self.coming[0]
+                del self.queue[0]
         return fault
 
     def clear(self) -> None:
-        """Forget all faults and let go of the requests that hang."""
-        self.coming.clear()
+        """Remove all faults and respond to the requests that hang."""
+        self.queue.clear()
         self._cleared.set()
         self._cleared = asyncio.Event()
 
-    async def hold(self, fault: Fault | None) -> None:
-        """Wait as long as this fault wants the answer to wait."""
+    async def delay(self, fault: Fault | None) -> None:
+        """Wait as long as the fault delays the response."""
         if fault and fault.kind == "slow":
-            await asyncio.sleep(between(fault.seconds, fault.jitter))
+            await asyncio.sleep(random_seconds(fault.seconds, fault.jitter))
         elif fault and fault.kind == "hang":
             await self._cleared.wait()
 
 
-def between(seconds: float, jitter: float) -> float:
-    """Give `seconds` and, evenly distributed, up to `jitter` seconds more."""
+def random_seconds(seconds: float, jitter: float) -> float:
+    """Return a uniformly distributed time from `seconds` to `seconds + jitter`."""
     return seconds + _random.uniform(0, jitter)
 
 
-async def respond(request: web.Request, fault: Fault | None, document: bytes) -> web.StreamResponse:
-    """Send ZIM's answer `document`, or what the fault makes of it."""
+async def respond(request: web.Request, fault: Fault | None, body: bytes) -> web.StreamResponse:
+    """Send ZIM's response body, or what the fault replaces it with."""
     if fault and fault.kind in _STREAMED:
         try:
-            return await _STREAMED[fault.kind](request, fault, document)
-        except ConnectionError:  # The client had enough.
+            return await _STREAMED[fault.kind](request, fault, body)
+        except ConnectionError:  # the client closed the connection
             return _abort(request, web.StreamResponse())
     if fault and fault.kind in _REPLACED:
         return _REPLACED[fault.kind](fault)
-    return _json(document)
+    return _json(body)
 
 
-def _json(document: bytes) -> web.Response:
-    return web.Response(body=document, content_type="application/json", charset="utf-8")
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def _html(status: int) -> web.Response:
@@ -115,7 +115,7 @@ _REPLACED: dict[str, Callable[[Fault], web.Response]] = {
     "redirect": lambda fault: web.Response(status=302, headers={"Location": fault.location}),
     "no_code": lambda _: _json(json.dumps({"Message": "success", "RequestId": random_digits()}).encode()),
     "not_object": lambda _: _json(b'[0, "success"]'),
-    "code": lambda fault: _json(answer(fault.code)),
+    "code": lambda fault: _json(response_body(fault.code)),
 }
 
 
@@ -123,15 +123,15 @@ async def _cut_before(request: web.Request, _: Fault, __: bytes) -> web.StreamRe
     return _abort(request, web.StreamResponse())
 
 
-async def _cut_middle(request: web.Request, _: Fault, document: bytes) -> web.StreamResponse:
-    response = await _start(request, len(document))
-    await response.write(document[: len(document) // 2])
+async def _cut_middle(request: web.Request, _: Fault, body: bytes) -> web.StreamResponse:
+    response = await _start(request, len(body))
+    await response.write(body[: len(body) // 2])
     return _abort(request, response)
 
 
-async def _drip(request: web.Request, fault: Fault, document: bytes) -> web.StreamResponse:
-    response = await _start(request, len(document))
-    for byte in document:
+async def _drip(request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
+    response = await _start(request, len(body))
+    for byte in body:
         await response.write(bytes([byte]))
         await asyncio.sleep(fault.seconds)
     return response

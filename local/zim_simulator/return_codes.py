@@ -1,4 +1,4 @@
-"""The return codes that the simulated server gives by itself, and the document it gives them in."""
+"""The return codes that the simulator uses, and the response body for a return code."""
 
 import json
 import random
@@ -8,7 +8,10 @@ _random = random.SystemRandom()
 
 
 class Code(IntEnum):
-    """ZIM's documentation, Call invitation / CallReject and the global return codes. The name is the Message, too."""
+    """ZIM's return codes. The name is also the simulator's Message.
+
+    See https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation.
+    """
 
     SUCCESS = 0
     INVALID_PARAMETER = 660000002
@@ -32,12 +35,12 @@ class Code(IntEnum):
     SIGNATURE_VERSION_UNSUPPORTED = 100000014
 
 
-def answer(code: int) -> bytes:
-    """Give the JSON document that answers with `code`, which may be any number."""
+def response_body(code: int) -> bytes:
+    """Return ZIM's response body for a return code, known or not."""
     message = Code(code).name.lower().replace("_", " ") if code in Code else "simulated"
     return json.dumps({"Code": int(code), "Message": message, "RequestId": random_digits()}).encode()
 
 
 def random_digits() -> str:
-    """Make up an id of 18 digits, the form of ZIM's RequestId."""
+    """Return 18 random digits, the format of ZIM's RequestId."""
     return str(_random.randrange(10**17, 10**18))

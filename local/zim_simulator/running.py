@@ -1,4 +1,4 @@
-"""Start a simulator from Python, and direct one that runs, here or elsewhere, through its control routes."""
+"""Run a simulator in a thread, and a client for the control routes of any running simulator."""
 
 import asyncio
 import secrets
@@ -23,8 +23,8 @@ CONTROL_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class CallSeen:
-    """A call as it stood when asked about; `extended_data` holds what came with each invitee's rejection."""
+class CallView:
+    """A call at the time of the request. `extended_data` has the ExtendedData of each rejection by user."""
 
     call_id: str
     caller: str
@@ -36,22 +36,22 @@ class CallSeen:
 
 
 class SimulatorClient:
-    """Directs the simulator at `url`. Raises ValueError, with the simulator's reason, where it refuses an input."""
+    """A client of the simulator at `url`. Raises ValueError with the simulator's message if it rejects a request."""
 
     def __init__(self, url: str, https_url: str | None = None, ca_file: Path | None = None) -> None:
         self.url = url.rstrip("/")
         self.https_url = https_url
         self.ca_file = ca_file
         self._session = requests.Session()
-        self._session.trust_env = False  # A proxy of the environment's must not come between.
+        self._session.trust_env = False  # no proxy from the environment
 
     def register(self, *user_ids: str) -> None:
-        """Make users known to ZIM."""
-        self._ask("POST", "users", {"UserIds": user_ids})
+        """Register users with ZIM."""
+        self._request("POST", "users", {"UserIds": user_ids})
 
     def users(self) -> list[str]:
-        """List the users known to ZIM, sorted."""
-        users: list[str] = self._ask("GET", "users")
+        """Return the registered users, sorted."""
+        users: list[str] = self._request("GET", "users")
         return users
 
     def ring(
@@ -61,57 +61,59 @@ class SimulatorClient:
         call_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> str:
-        """Start a call that rings for `timeout` seconds, and give its id. Whoever takes part is registered."""
+        """Start a call that rings for `timeout` seconds, register its users, and return its id."""
         call = {"Caller": caller, "Invitees": invitees, "Timeout": timeout}
-        return _seen(self._ask("POST", "calls", call if call_id is None else {**call, "CallId": call_id})).call_id
+        return _call_view(
+            self._request("POST", "calls", call if call_id is None else {**call, "CallId": call_id})
+        ).call_id
 
-    def call(self, call_id: str) -> CallSeen:
-        """Show one call."""
-        return _seen(self._ask("GET", f"calls/{quote(call_id, safe='')}"))
+    def call(self, call_id: str) -> CallView:
+        """Return a call."""
+        return _call_view(self._request("GET", f"calls/{quote(call_id, safe='')}"))
 
-    def calls(self) -> list[CallSeen]:
-        """Show all calls, the oldest first."""
-        return [_seen(call) for call in self._ask("GET", "calls")]
+    def calls(self) -> list[CallView]:
+        """Return all calls, oldest first."""
+        return [_call_view(call) for call in self._request("GET", "calls")]
 
     def end(self, call_id: str) -> None:
-        """End a call, as its caller would by hanging up."""
-        self._ask("POST", f"calls/{quote(call_id, safe='')}/end")
+        """End a call, as its caller does by hanging up."""
+        self._request("POST", f"calls/{quote(call_id, safe='')}/end")
 
     def fault(self, kind: Kind, *, times: int | None = 1, **members: float | str) -> None:
-        """Let the next `times` requests (None: all, until cleared) meet a fault; for the other members see `Fault`."""
-        self._ask("POST", "faults", {"kind": kind, "times": times, **members})
+        """Add a fault for the next `times` requests (None: until cleared). See `Fault` for the other members."""
+        self._request("POST", "faults", {"kind": kind, "times": times, **members})
 
     def faults(self) -> list[Fault]:
-        """List the faults to come."""
-        return [Fault(**fault) for fault in self._ask("GET", "faults")]
+        """Return the faults to come."""
+        return [Fault(**fault) for fault in self._request("GET", "faults")]
 
     def clear_faults(self) -> None:
-        """Forget the faults to come; the requests that hang are answered."""
-        self._ask("DELETE", "faults")
+        """Remove all faults. Requests that hang get their response."""
+        self._request("DELETE", "faults")
 
     def requests(self) -> list[Record]:
-        """List the requests to the API in the order of their arrival."""
-        return [Record(**record) for record in self._ask("GET", "requests")]
+        """Return the requests to the API in the order of arrival."""
+        return [Record(**record) for record in self._request("GET", "requests")]
 
     def clear_requests(self) -> None:
-        """Forget the requests to the API."""
-        self._ask("DELETE", "requests")
+        """Remove the recorded requests."""
+        self._request("DELETE", "requests")
 
     def settings(self, **changes: float) -> Settings:
-        """Change some of `Settings`, or none, and give them all."""
-        return Settings(**self._ask("PATCH", "settings", changes))
+        """Change some settings and return all."""
+        return Settings(**self._request("PATCH", "settings", changes))
 
     def rotate(self, server_secret: str | None = None, *, app_id: int = APP_ID) -> str:
-        """Give the app another secret (made up if not given) that holds from now on, and return it; adds a new app."""
+        """Set the secret of an app, random by default, and return it. A new `app_id` adds an app."""
         server_secret = server_secret or secrets.token_hex(16)
-        self._ask("PUT", "app", {"AppId": app_id, "ServerSecret": server_secret})
+        self._request("PUT", "app", {"AppId": app_id, "ServerSecret": server_secret})
         return server_secret
 
     def reset(self) -> None:
-        """Go back to the start: its app, no users, calls, faults or requests, the settings as they were."""
-        self._ask("POST", "reset")
+        """Return to the initial state: one app, default settings, no users, calls, faults or requests."""
+        self._request("POST", "reset")
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
+    def _request(self, method: str, path: str, body: object = None) -> Any:
         url = f"{self.url}/simulator/{path}"
         response = self._session.request(method, url, json=body, timeout=CONTROL_TIMEOUT_SECONDS)
         if response.status_code in {400, 404}:
@@ -124,7 +126,7 @@ class SimulatorClient:
 def simulator(
     *, app_id: int = APP_ID, server_secret: str = SERVER_SECRET, https: bool = True
 ) -> Iterator[SimulatorClient]:
-    """Run a simulator on free ports, in a thread of its own, while the context lasts."""
+    """Run a simulator on free ports, in a thread, until the block ends."""
     loop = asyncio.new_event_loop()
     with TemporaryDirectory() as directory:
         ca_file = Path(directory) / "ca.pem"
@@ -138,20 +140,20 @@ def simulator(
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.run_until_complete(server.__aexit__(None, None, None))
-            loop.run_until_complete(_end_requests(loop))
+            loop.run_until_complete(_cancel_requests(loop))
             loop.close()
 
 
-async def _end_requests(loop: asyncio.AbstractEventLoop) -> None:
-    """End the requests that still hang, their connections being gone."""
+async def _cancel_requests(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the requests that still hang."""
     hanging = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
 
 
-def _seen(call: dict[str, Any]) -> CallSeen:
-    return CallSeen(
+def _call_view(call: dict[str, Any]) -> CallView:
+    return CallView(
         call_id=call["CallId"],
         caller=call["Caller"],
         timeout=call["Timeout"],

@@ -1,4 +1,4 @@
-"""The simulated server on sockets of 127.0.0.1: HTTP and, with the certificate of a throw-away authority, HTTPS."""
+"""The simulator's HTTP server and, with a certificate of a temporary CA, its HTTPS server."""
 
 import asyncio
 import os
@@ -14,24 +14,24 @@ from aiohttp import web
 
 from local.page import routes as page
 from local.zim_simulator.control import routes
-from local.zim_simulator.faults import between, respond
-from local.zim_simulator.return_codes import Code, answer
+from local.zim_simulator.faults import random_seconds, respond
+from local.zim_simulator.return_codes import Code, response_body
 from local.zim_simulator.state import SIMULATOR, Record, Simulator
 from local.zim_simulator.zim import Instant, Settings, decode
 
 HOST = "127.0.0.1"
-# A query that is far too long is ZIM's to refuse, with a code; the HTTP parser must not come first.
+# Long enough that the simulated ZIM, not the HTTP parser, rejects an ExtendedData that is too long.
 MAX_REQUEST_LINE_BYTES = 65536
 SHUTDOWN_SECONDS = 0.1
 
 
 class CannotListenError(Exception):
-    """A port is taken, or not ours to take; the text is a sentence that says which and why."""
+    """A port cannot be used. The message says which and why."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """The base URLs of a server that listens."""
+    """The base URLs of a running server."""
 
     url: str
     https_url: str | None
@@ -41,9 +41,9 @@ class Addresses:
 async def listening(
     simulator: Simulator, port: int, https_port: int | None = None, ca_file: Path | None = None
 ) -> AsyncIterator[Addresses]:
-    """Serve while the context lasts; port 0 takes any free one, and without `https_port` there is no HTTPS.
+    """Run the server until the block ends. Port 0 is any free port; without `https_port` there is no HTTPS.
 
-    The authority's certificate is written to `ca_file` as PEM. Raises CannotListenError.
+    The CA certificate is written to `ca_file` as PEM. Raises CannotListenError.
     """
     app = web.Application()
     app[SIMULATOR] = simulator
@@ -62,46 +62,48 @@ async def listening(
 
 
 async def _receive(request: web.Request) -> web.StreamResponse:
-    if page.is_for_page(request):
+    if page.is_page_request(request):
         raise web.HTTPFound("/page/")
     simulator = request.app[SIMULATOR]
-    zim = simulator.zim  # What hangs past a reset must not find the state that follows.
-    await _travel(zim.settings)
-    at = Instant(time.time(), time.monotonic())
+    zim = simulator.zim  # a reset replaces simulator.zim while this request waits
+    await _network_delay(zim.settings)
+    arrival = Instant(time.time(), time.monotonic())
     query = request.raw_path.partition("?")[2]
-    parameters = decode(query)
-    refusal = zim.admit(request.method, parameters, at)
+    decoded = decode(query)
+    parameters = decoded or {}
+    failure = zim.admit(request.method, decoded, arrival)
     fault = simulator.faults.take()
     record = Record(
-        unix=at.unix,
-        monotonic=at.monotonic,
+        unix=arrival.unix,
+        monotonic=arrival.monotonic,
         method=request.method,
         query=query,
-        parameters=parameters or {},
+        parameters=parameters,
         connection=simulator.connection_number(request.transport),
         user_agent=request.headers.get("User-Agent", ""),
-        nonce_repeated=simulator.is_repeated((parameters or {}).get("SignatureNonce", "")),
+        nonce_repeated=simulator.is_repeated(parameters.get("SignatureNonce", "")),
         fault=fault.kind if fault else None,
     )
     simulator.records.append(record)
 
-    def carry_out(now: float) -> Code:
-        return zim.reject(record.parameters, now) if refusal is None else refusal
+    def process(now: float) -> Code:
+        return zim.reject(parameters, now) if failure is None else failure
 
     if fault is None or fault.is_carried_out():
-        record.code = carry_out(at.monotonic)
+        record.code = process(arrival.monotonic)
     elif fault.kind == "code":
         record.code = fault.code
-    await simulator.faults.hold(fault)
-    if record.code is None and fault and fault.kind == "hang" and request.transport:
-        record.code = carry_out(time.monotonic())
-    await _travel(zim.settings)
-    return await respond(request, fault, answer(record.code or 0))
+    await simulator.faults.delay(fault)
+    client_is_connected = request.transport is not None
+    if record.code is None and fault and fault.kind == "hang" and client_is_connected:
+        record.code = process(time.monotonic())
+    await _network_delay(zim.settings)
+    return await respond(request, fault, response_body(record.code or 0))
 
 
-async def _travel(settings: Settings) -> None:
-    """Take one of the two ways through the network."""
-    seconds = between(settings.latency, settings.jitter) / 2
+async def _network_delay(settings: Settings) -> None:
+    """Wait for one direction of the round trip."""
+    seconds = random_seconds(settings.latency, settings.jitter) / 2
     if seconds:
         await asyncio.sleep(seconds)
 
@@ -109,10 +111,9 @@ async def _travel(settings: Settings) -> None:
 async def _listen(runner: web.AppRunner, port: int, context: ssl.SSLContext | None) -> str:
     try:
         await web.TCPSite(runner, HOST, port, ssl_context=context).start()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        message = f"Cannot listen on port {port} of {HOST}: {reason}."
-        raise CannotListenError(message) from error
+    except (OSError, OverflowError) as error:  # OverflowError: not a port number
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise CannotListenError(f"Cannot listen on port {port} of {HOST}: {reason}.") from error
     return f"{'https' if context else 'http'}://{HOST}:{runner.addresses[-1][1]}"
 
 

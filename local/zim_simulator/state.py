@@ -1,4 +1,4 @@
-"""All that one simulated server knows: ZIM's own state, the faults to come, and what was asked of it."""
+"""The state of a simulator: ZIM's state, the faults to come, and the received requests."""
 
 import itertools
 from asyncio import Transport
@@ -18,12 +18,24 @@ RECORDS_KEPT = 100_000
 
 @dataclass
 class Record:
-    """One request to the API.
+    """A request to the API.
 
-    `unix` and `monotonic` are the seconds of its arrival, by the true clock. `parameters` are decoded, and empty where
-    the query is not percent-encoded UTF-8. `code` is the return code decided on, None where a fault kept ZIM from
-    deciding; `fault` is the kind of the fault it met. `connection` numbers the TCP connections. `nonce_repeated` says
-    that a request still on record had the same SignatureNonce, which ZIM wants anew every time.
+    Parameters
+    ----------
+    unix, monotonic
+        the time of arrival in seconds, on either clock. A clock offset in the settings does not change it.
+    method, query, user_agent
+        the method, the query string as it was sent, and the User-Agent header.
+    parameters
+        the decoded query string, empty if it is not percent-encoded UTF-8.
+    connection
+        the number of the TCP connection.
+    nonce_repeated
+        whether an earlier request on record had the same SignatureNonce.
+    fault
+        the kind of fault that the request met.
+    code
+        ZIM's return code, None if a fault kept ZIM from processing the request.
     """
 
     unix: float
@@ -39,7 +51,7 @@ class Record:
 
 
 class Simulator:
-    """The state of one server, touched only in the thread of its event loop."""
+    """The state of a simulator. Only the thread of its event loop uses it."""
 
     def __init__(self, app_id: int, server_secret: str) -> None:
         self._first_apps = {app_id: server_secret}
@@ -51,25 +63,25 @@ class Simulator:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the start; only the numbering of connections goes on."""
+        """Return to the initial state. Connections keep their numbers."""
         self.zim = Zim(dict(self._first_apps))
         self.faults.clear()
         self.clear_records()
 
     def clear_records(self) -> None:
-        """Forget the requests, and their nonces."""
+        """Remove the recorded requests and their nonces."""
         self.records.clear()
         self._nonces.clear()
 
     def is_repeated(self, nonce: str) -> bool:
-        """Tell whether a request on record had this nonce, and remember it."""
+        """Return whether a request on record had this nonce, and remember the nonce."""
         repeated = nonce in self._nonces
         if nonce:
             self._nonces.add(nonce)
         return repeated
 
     def connection_number(self, transport: Transport | None) -> int:
-        """Give the number of a connection, the next one if it is new, or gone before anyone could ask."""
+        """Return the number of a connection. A new or closed connection gets the next number."""
         if transport is None:
             return next(self._numbers)
         if transport not in self._connections:
@@ -81,5 +93,5 @@ SIMULATOR = web.AppKey("SIMULATOR", Simulator)
 
 
 def most_in_a_second(arrivals: Sequence[float]) -> int:
-    """Count the most arrivals, given in seconds and in order, in any half-open second [t, t + 1)."""
+    """Return the most arrivals in any second [t, t + 1). `arrivals` are in seconds, in ascending order."""
     return max((bisect_left(arrivals, start + 1) - first for first, start in enumerate(arrivals)), default=0)

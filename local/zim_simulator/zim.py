@@ -1,13 +1,13 @@
-"""What ZIM makes of a CallReject request: the rules and the state, without HTTP and without a clock of its own.
+"""ZIM's processing of a CallReject request: its rules and state, without HTTP and without reading a clock.
 
-Every limit and code is from ZIM's documentation, Call invitation / CallReject, and the pages on accessing the
-server API and on its return codes. Where they are silent, the choice made here is said beside it.
+See https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation. Where ZIM's documentation
+says nothing, a comment describes the simulator's choice.
 """
 
 import hashlib
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -21,16 +21,17 @@ MAX_USER_ID_BYTES = 32
 MAX_CALL_ID_CHARACTERS = 32
 MAX_EXTENDED_DATA_BYTES = 2048
 
-_USER_ID = re.compile(r"[0-9A-Za-z !#$%&()+\-:;<=.>?@\[\]^_{}|~]{1,32}")
+# `\$` and not `$`, because fastjsonschema replaces a bare `$` even in a character class.
+USER_ID_PATTERN = r"[0-9A-Za-z !#\$%&()+\-:;<=.>?@\[\]^_{}|~]{1,32}"
 _NONCE = re.compile(r"[0-9A-Fa-f]{16}")
 
-
 Checks = Iterator[tuple[bool, Code]]
+"""Pairs of whether a check fails and the return code for it, in the order of the checks."""
 
 
 @dataclass(frozen=True)
 class Instant:
-    """One moment on two clocks, in seconds: Unix time for timestamps, monotonic for everything that lasts."""
+    """A time in seconds: on the Unix clock for timestamps, on the monotonic clock for durations."""
 
     unix: float
     monotonic: float
@@ -38,7 +39,7 @@ class Instant:
 
 @dataclass
 class Settings:
-    """What can be tuned: seconds of network delay (both ways together), the rate limit, a wrong server clock."""
+    """Settings: the network's round-trip time in seconds, the rate limit, and the error of ZIM's clock in seconds."""
 
     latency: float = 0.0
     jitter: float = 0.0
@@ -48,7 +49,7 @@ class Settings:
 
 @dataclass
 class Zim:
-    """The server's state: secrets by AppId, registered users, calls, and the arrivals of the last second."""
+    """ZIM's state: secrets by AppId, registered users, calls, and the requests of the last second."""
 
     apps: dict[int, str]
     settings: Settings = field(default_factory=Settings)
@@ -65,48 +66,48 @@ class Zim:
         call_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> Call:
-        """Start a call at `now` (monotonic seconds) that rings for `timeout` seconds; it registers who takes part."""
+        """Start a call that rings for `timeout` seconds, and register its users. `now` is in monotonic seconds."""
         self.users.update({caller, *invitees})
         call = Call(call_id or random_digits(), caller, timeout, now + timeout, dict.fromkeys(invitees, State.RINGING))
         self._calls[call.call_id] = call
         return call
 
     def call(self, call_id: str, now: float) -> Call | None:
-        """Give the call as it stands at `now` (monotonic seconds)."""
+        """Return a call as of `now` (monotonic seconds)."""
         call = self._calls.get(call_id)
         if call and now >= call.rings_until:
             call.stop_ringing(State.TIMED_OUT)
         return call
 
     def calls(self, now: float) -> list[Call]:
-        """Give all calls as they stand at `now` (monotonic seconds), the oldest first."""
+        """Return all calls as of `now` (monotonic seconds), oldest first."""
         return [call for call_id in self._calls if (call := self.call(call_id, now))]
 
     def admit(self, method: str, parameters: dict[str, str] | None, at: Instant) -> Code | None:
-        """Do what the gateway does on arrival: check the common parameters and the rate. Gives the refusal, if any.
+        """Check the common parameters and the rate limit; return the return code if a check fails.
 
-        Every correctly signed request counts towards the rate, whatever becomes of it, but for those over the limit.
+        Every request with a correct signature counts towards the rate limit, except those over the limit.
         """
-        refusal = _first(self._gateway_checks(method, parameters, at))
-        if refusal is None and parameters:
+        failure = _first_failure(self._gateway_checks(method, parameters, at))
+        if failure is None and parameters:
             self._arrivals[int(parameters["AppId"])].append(at.monotonic)
-        return refusal
+        return failure
 
     def reject(self, parameters: dict[str, str], now: float) -> Code:
-        """Carry out an admitted CallReject at `now` (monotonic seconds)."""
+        """Process an admitted request at `now` (monotonic seconds)."""
         user, call = parameters.get("FromUserId", ""), self.call(parameters.get("CallId", ""), now)
-        refusal = _first(self._call_checks(parameters, user, call))
-        if refusal is None and call:
+        failure = _first_failure(self._call_checks(parameters, user, call))
+        if failure is None and call:
             call.invitees[user] = State.REJECTED
             if "ExtendedData" in parameters:
                 call.extended_data[user] = parameters["ExtendedData"]
-        return Code.SUCCESS if refusal is None else refusal
+        return Code.SUCCESS if failure is None else failure
 
     def _gateway_checks(self, method: str, parameters: dict[str, str] | None, at: Instant) -> Checks:
         yield parameters is None, Code.INVALID_PARAMETER
         given = defaultdict(str, parameters or {})
         yield not given["Action"], Code.ACTION_EMPTY
-        # The documents offer CallReject by GET only, and do not say how another method is answered.
+        # ZIM documents GET only, and no return code for other methods.
         yield given["Action"] != "CallReject" or method != "GET", Code.ACTION_UNSUPPORTED
         yield not _is_integer(given["AppId"], 0, 2**32), Code.APP_ID_MALFORMED
         yield not given["SignatureNonce"], Code.SIGNATURE_NONCE_EMPTY
@@ -118,7 +119,7 @@ class Zim:
         yield not given["SignatureVersion"], Code.SIGNATURE_VERSION_EMPTY
         yield given["SignatureVersion"] != "2.0", Code.SIGNATURE_VERSION_UNSUPPORTED
         yield not given["Signature"], Code.SIGNATURE_EMPTY
-        # An unknown AppId has no code of its own; the advice for a wrong signature is to check AppId and secret.
+        # ZIM documents no return code for an unknown AppId. For a wrong signature, it says to check AppId and secret.
         secret = self.apps.get(int(given["AppId"]))
         yield secret is None, Code.SIGNATURE_WRONG
         yield given["Signature"] != _signature(given, secret), Code.SIGNATURE_WRONG
@@ -127,7 +128,7 @@ class Zim:
     def _call_checks(self, parameters: dict[str, str], user: str, call: Call | None) -> Checks:
         yield not user, Code.INVALID_PARAMETER
         yield len(user.encode()) > MAX_USER_ID_BYTES, Code.USER_ID_TOO_LONG
-        yield not is_user_id(user), Code.INVALID_PARAMETER
+        yield re.fullmatch(USER_ID_PATTERN, user) is None, Code.INVALID_PARAMETER
         yield not 1 <= len(parameters.get("CallId", "")) <= MAX_CALL_ID_CHARACTERS, Code.INVALID_PARAMETER
         yield len(parameters.get("ExtendedData", "").encode()) > MAX_EXTENDED_DATA_BYTES, Code.INVALID_PARAMETER
         yield user not in self.users, Code.USER_NOT_REGISTERED
@@ -136,7 +137,7 @@ class Zim:
             yield user not in call.invitees, Code.USER_NOT_INVITED
             yield call.state is State.TIMED_OUT, Code.INVITATION_TIMED_OUT
             yield call.state is not State.RINGING, Code.CALL_ENDED
-            # He has rejected and others still ring: the documents are silent; the call has not ended, so not that.
+            # ZIM documents no return code for a second rejection while the call still rings for others.
             yield call.invitees[user] is not State.RINGING, Code.USER_NOT_INVITED
 
     def _is_over_limit(self, app_id: int, now: float) -> bool:
@@ -147,9 +148,9 @@ class Zim:
 
 
 def decode(query: str) -> dict[str, str] | None:
-    """Decode a raw query string, strictly as UTF-8, `+` meaning a space; None if it is not percent-encoded UTF-8.
+    """Decode a query string, or return None if it is not percent-encoded UTF-8. `+` is a space.
 
-    Of a parameter given twice the first counts, a choice of this server's.
+    The first of several parameters with the same name counts, which is the simulator's choice.
     """
     if not query.isascii() or re.search(r"%(?![0-9A-Fa-f]{2})", query):
         return None
@@ -160,19 +161,14 @@ def decode(query: str) -> dict[str, str] | None:
     return dict(reversed(pairs))
 
 
-def is_user_id(text: str) -> bool:
-    """Tell whether ZIM would take this as a user id: 1 to 32 bytes of the characters it lists."""
-    return _USER_ID.fullmatch(text) is not None
-
-
-def _signature(given: dict[str, str], secret: str | None) -> str:
-    text = f"{given['AppId']}{given['SignatureNonce']}{secret}{given['Timestamp']}"
+def _signature(parameters: Mapping[str, str], secret: str | None) -> str:
+    text = f"{parameters['AppId']}{parameters['SignatureNonce']}{secret}{parameters['Timestamp']}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _is_integer(text: str, low: int, end: int) -> bool:
-    return re.fullmatch(r"-?[0-9]{1,19}", text) is not None and low <= int(text) < end
+def _is_integer(text: str, minimum: int, end: int) -> bool:
+    return re.fullmatch(r"-?[0-9]{1,19}", text) is not None and minimum <= int(text) < end
 
 
-def _first(checks: Checks) -> Code | None:
-    return next((code for broken, code in checks if broken), None)
+def _first_failure(checks: Checks) -> Code | None:
+    return next((code for failed, code in checks if failed), None)
