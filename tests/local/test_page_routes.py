@@ -1,0 +1,73 @@
+"""What the simulator serves for the page. tests/page tests the page itself."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+import requests
+
+from local.page.routes import SHOWN_CALLS, SHOWN_SECONDS
+from tests.local.zim_client import TIMEOUT_SECONDS, Simulator, parameters
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+STACK = dict.fromkeys(
+    ("CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl"), "http://127.0.0.1:1/call-reject"
+)
+
+
+def get(sim: Simulator, path: str, **headers: str) -> requests.Response:
+    return requests.get(f"{sim.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS)
+
+
+def test_a_browser_is_redirected_from_the_root_to_the_page(sim: Simulator) -> None:
+    response = get(sim, "/", **BROWSER)
+    assert response.url == f"{sim.url}/page/"
+    assert "<!doctype html>" in response.text
+    assert sim.requests() == []
+
+
+def test_other_requests_to_the_root_go_to_zim(sim: Simulator) -> None:
+    sim.ring("bob", call_id="call")
+    from_a_browser = requests.get(sim.url, params=parameters(), headers=BROWSER, timeout=TIMEOUT_SECONDS)
+    assert from_a_browser.json()["Code"] == 0
+    assert get(sim, "/", Accept="application/json").json()["Code"] == 100000006
+    assert requests.post(f"{sim.url}/", headers=BROWSER, timeout=TIMEOUT_SECONDS).json()["Code"] == 100000006
+
+
+def test_the_overview_counts_requests_and_those_over_the_rate_limit(sim: Simulator) -> None:
+    sim.settings(calls_per_second=2)
+    assert [sim.code() for _ in range(3)] == [660500002, 660500002, 660300005]
+    overview = get(sim, "/page/overview").json()
+    assert len(overview["requests_by_second"]) == SHOWN_SECONDS
+    assert sum(second["total"] for second in overview["requests_by_second"][-3:]) == 3
+    assert sum(second["rate_limited"] for second in overview["requests_by_second"]) == 1
+    assert overview["most_in_a_second"] == 3
+
+
+def test_the_overview_leaves_out_requests_older_than_a_minute(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    sim.code()
+    later = time.monotonic() + SHOWN_SECONDS
+    monkeypatch.setattr("local.page.routes.time", SimpleNamespace(monotonic=lambda: later))
+    overview = get(sim, "/page/overview").json()
+    assert (sum(second["total"] for second in overview["requests_by_second"]), overview["most_in_a_second"]) == (0, 0)
+
+
+def test_the_overview_lists_the_latest_calls_and_counts_all(sim: Simulator) -> None:
+    calls = [sim.ring("bob") for _ in range(SHOWN_CALLS + 1)]
+    sim.end(calls[-1])
+    overview = get(sim, "/page/overview").json()
+    assert [call["CallId"] for call in overview["calls"]] == calls[:0:-1]
+    assert overview["states"] == {"ringing": SHOWN_CALLS, "ended": 1}
+
+
+def test_the_page_knows_a_stack_after_it_is_put_and_after_a_reset(sim: Simulator) -> None:
+    put = requests.put(
+        f"{sim.url}/page/stack", json={**STACK, "TokenUrl": "javascript:alert(1)"}, timeout=TIMEOUT_SECONDS
+    )
+    assert put.status_code == 400
+    assert get(sim, "/page/overview").json()["stack"] == {}
+    assert "https://{api}.execute-api.{region}.amazonaws.com" in get(sim, "/page/reference.html").text
+    requests.put(f"{sim.url}/page/stack", json=STACK, timeout=TIMEOUT_SECONDS).raise_for_status()
+    sim.reset()
+    assert get(sim, "/page/overview").json()["stack"] == STACK
+    assert "http://127.0.0.1:1</code>" in get(sim, "/page/reference.html").text

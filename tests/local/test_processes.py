@@ -1,0 +1,41 @@
+"""Processes of the local stack: error messages, and stopping."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.processes import LocalError, process, run, until
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def test_an_error_contains_the_last_line_of_the_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; print('first'); sys.exit('the last line')"]
+    with pytest.raises(LocalError, match=r"^python\S* -c failed: the last line$"):
+        run(command, environment=ENVIRONMENT, log=tmp_path / "log")
+
+
+def test_a_server_that_exits_too_early_is_an_error_with_its_last_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('no such port')"]
+    server = process(command, environment=ENVIRONMENT, log=tmp_path / "log", ready=lambda: False)
+    with pytest.raises(LocalError, match=r"^python\S* exited with status 1: no such port$"), server:
+        pytest.fail("the block started")
+
+
+def test_a_server_that_is_not_ready_in_time_is_stopped(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+    log = tmp_path / "log"
+    server = process(command, environment=ENVIRONMENT, log=log, ready=lambda: False, seconds=1)
+    with pytest.raises(LocalError, match=r"^python\S* was not ready within 1 s\.$"), server:
+        pytest.fail("the block started")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+
+
+def test_until_waits_for_a_condition_or_fails() -> None:
+    results = iter([False, True])
+    assert until(lambda: next(results), 10, "It did not happen") > 0
+    with pytest.raises(LocalError, match=r"^It did not happen within 0 s\.$"):
+        until(lambda: False, 0, "It did not happen")
