@@ -35,11 +35,6 @@ async def _put_app(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-@routes.get("/simulator/users")
-async def _list_users(request: web.Request) -> web.Response:
-    return web.json_response(sorted(request.app[SIMULATOR].zim.users))
-
-
 @routes.post("/simulator/users")
 async def _register_users(request: web.Request) -> web.Response:
     users = await parse(request, USERS)
@@ -114,7 +109,7 @@ async def _list_requests(request: web.Request) -> web.Response:
 
 @routes.delete("/simulator/requests")
 async def _clear_requests(request: web.Request) -> web.Response:
-    request.app[SIMULATOR].clear_records()
+    request.app[SIMULATOR].records.clear()
     return web.Response(status=204)
 
 

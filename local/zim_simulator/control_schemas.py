@@ -43,7 +43,6 @@ FAULT = _object(
     kind={"enum": list(KINDS)},
     times={"type": ["integer", "null"], "minimum": 1},
     seconds=_SECONDS,
-    jitter=_SECONDS,
     carried_out={"type": "boolean"},
     location={"type": "string", "pattern": "^[!-~]*$"},
     code={"type": "integer"},

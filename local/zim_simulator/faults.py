@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,7 +11,7 @@ from aiohttp import web
 from local.zim_simulator.return_codes import random_digits, response_body
 
 Kind = Literal[
-    "slow",  # respond after `seconds` plus up to `jitter` seconds
+    "slow",  # respond after `seconds`
     "hang",  # respond when the faults are cleared
     "cut_before",  # abort the connection before the response
     "cut_middle",  # abort the connection after the headers and half of the body
@@ -29,7 +28,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _KINDS_AFTER_PROCESSING = ("slow", "cut_middle", "drip")
 _PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 _CHUNK_BYTES = 65536
-_random = random.SystemRandom()
 
 
 @dataclass
@@ -43,7 +41,6 @@ class Fault:
     kind: Kind
     times: int | None = 1
     seconds: float = 1.0
-    jitter: float = 0.0
     carried_out: bool = False
     location: str = "/elsewhere"
     code: int = 1
@@ -79,14 +76,9 @@ class Faults:
     async def delay(self, fault: Fault | None) -> None:
         """Wait as long as the fault delays the response."""
         if fault and fault.kind == "slow":
-            await asyncio.sleep(random_seconds(fault.seconds, fault.jitter))
+            await asyncio.sleep(fault.seconds)
         elif fault and fault.kind == "hang":
             await self._cleared.wait()
-
-
-def random_seconds(seconds: float, jitter: float) -> float:
-    """Return a uniformly distributed time from `seconds` to `seconds + jitter`."""
-    return seconds + _random.uniform(0, jitter)
 
 
 async def respond(request: web.Request, fault: Fault | None, body: bytes) -> web.StreamResponse:

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +14,23 @@ from urllib.parse import quote
 
 import requests
 
-from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, State
+from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS
 from local.zim_simulator.faults import Fault, Kind
-from local.zim_simulator.server import listening
-from local.zim_simulator.state import Record, Simulator
-from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Settings
+from local.zim_simulator.server import Addresses, listening
+from local.zim_simulator.state import Record
+from local.zim_simulator.zim import APP_ID, Settings
 
 CONTROL_TIMEOUT_SECONDS = 10
+START_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class CallView:
-    """A call at the time of the request. `extended_data` has the ExtendedData of each rejection by user."""
+    """A call at the time of the request, with the state of each invitation and the ExtendedData of each rejection."""
 
     call_id: str
-    caller: str
-    timeout: float
-    state: State
-    seconds_left: float
-    invitees: dict[str, State]
+    state: str
+    invitees: dict[str, str]
     extended_data: dict[str, str]
 
 
@@ -48,11 +47,6 @@ class SimulatorClient:
     def register(self, *user_ids: str) -> None:
         """Register users with ZIM."""
         self._request("POST", "users", {"UserIds": user_ids})
-
-    def users(self) -> list[str]:
-        """Return the registered users, sorted."""
-        users: list[str] = self._request("GET", "users")
-        return users
 
     def ring(
         self,
@@ -103,10 +97,10 @@ class SimulatorClient:
         """Change some settings and return all."""
         return Settings(**self._request("PATCH", "settings", changes))
 
-    def rotate(self, server_secret: str | None = None, *, app_id: int = APP_ID) -> str:
-        """Set the secret of an app, random by default, and return it. A new `app_id` adds an app."""
+    def rotate(self, server_secret: str | None = None) -> str:
+        """Replace the app's secret, by a random one if none is given, and return it."""
         server_secret = server_secret or secrets.token_hex(16)
-        self._request("PUT", "app", {"AppId": app_id, "ServerSecret": server_secret})
+        self._request("PUT", "app", {"AppId": APP_ID, "ServerSecret": server_secret})
         return server_secret
 
     def reset(self) -> None:
@@ -123,42 +117,27 @@ class SimulatorClient:
 
 
 @contextmanager
-def simulator(
-    *, app_id: int = APP_ID, server_secret: str = SERVER_SECRET, https: bool = True
-) -> Iterator[SimulatorClient]:
+def simulator(*, https: bool = True) -> Iterator[SimulatorClient]:
     """Run a simulator on free ports, in a thread, until the block ends."""
-    loop = asyncio.new_event_loop()
+    started: Future[tuple[Addresses, Callable[[], object]]] = Future()
+
+    async def serve(ca_file: Path) -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        async with listening(0, 0 if https else None, ca_file) as addresses:
+            started.set_result((addresses, lambda: loop.call_soon_threadsafe(stopped.set)))
+            await stopped.wait()
+
     with TemporaryDirectory() as directory:
         ca_file = Path(directory) / "ca.pem"
-        server = listening(Simulator(app_id, server_secret), 0, 0 if https else None, ca_file)
-        addresses = loop.run_until_complete(server.__aenter__())
-        thread = Thread(target=loop.run_forever, name="ZIM simulator", daemon=True)
+        thread = Thread(target=lambda: asyncio.run(serve(ca_file)), name="ZIM simulator", daemon=True)
         thread.start()
+        addresses, stop = started.result(START_SECONDS)
         try:
             yield SimulatorClient(addresses.url, addresses.https_url, ca_file if https else None)
         finally:
-            loop.call_soon_threadsafe(loop.stop)
+            stop()
             thread.join()
-            loop.run_until_complete(server.__aexit__(None, None, None))
-            loop.run_until_complete(_cancel_requests(loop))
-            loop.close()
-
-
-async def _cancel_requests(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the requests that still hang."""
-    hanging = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    for task in hanging:
-        task.cancel()
-    await asyncio.gather(*hanging, return_exceptions=True)
 
 
 def _call_view(call: dict[str, Any]) -> CallView:
-    return CallView(
-        call_id=call["CallId"],
-        caller=call["Caller"],
-        timeout=call["Timeout"],
-        state=State(call["State"]),
-        seconds_left=call["SecondsLeft"],
-        invitees={user: State(state) for user, state in call["Invitees"].items()},
-        extended_data=call["ExtendedData"],
-    )
+    return CallView(call["CallId"], call["State"], call["Invitees"], call["ExtendedData"])

@@ -1,7 +1,7 @@
 """The simulator's HTTP server and, with a certificate of a temporary CA, its HTTPS server."""
 
 import asyncio
-import os
+import random
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from local.page import routes as page
 from local.zim_simulator.control import routes
-from local.zim_simulator.faults import random_seconds, respond
+from local.zim_simulator.faults import respond
 from local.zim_simulator.return_codes import Code, response_body
 from local.zim_simulator.state import SIMULATOR, Record, Simulator
 from local.zim_simulator.zim import Instant, Settings, decode
@@ -24,9 +24,7 @@ HOST = "127.0.0.1"
 MAX_REQUEST_LINE_BYTES = 65536
 SHUTDOWN_SECONDS = 0.1
 
-
-class CannotListenError(Exception):
-    """A port cannot be used. The message says which and why."""
+_random = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,13 @@ class Addresses:
 
 
 @asynccontextmanager
-async def listening(
-    simulator: Simulator, port: int, https_port: int | None = None, ca_file: Path | None = None
-) -> AsyncIterator[Addresses]:
-    """Run the server until the block ends. Port 0 is any free port; without `https_port` there is no HTTPS.
+async def listening(port: int, https_port: int | None = None, ca_file: Path | None = None) -> AsyncIterator[Addresses]:
+    """Run a simulator until the block ends. Port 0 is any free port; without `https_port` there is no HTTPS.
 
-    The CA certificate is written to `ca_file` as PEM. Raises CannotListenError.
+    The CA certificate is written to `ca_file` as PEM.
     """
     app = web.Application()
-    app[SIMULATOR] = simulator
+    app[SIMULATOR] = Simulator()
     app[page.STACK] = {}
     app.add_routes([web.route("*", "/", _receive), *routes, *page.routes])
     runner = web.AppRunner(
@@ -74,14 +70,11 @@ async def _receive(request: web.Request) -> web.StreamResponse:
     failure = zim.admit(request.method, decoded, arrival)
     fault = simulator.faults.take()
     record = Record(
-        unix=arrival.unix,
         monotonic=arrival.monotonic,
         method=request.method,
         query=query,
         parameters=parameters,
         connection=simulator.connection_number(request.transport),
-        user_agent=request.headers.get("User-Agent", ""),
-        nonce_repeated=simulator.is_repeated(parameters.get("SignatureNonce", "")),
         fault=fault.kind if fault else None,
     )
     simulator.records.append(record)
@@ -103,17 +96,13 @@ async def _receive(request: web.Request) -> web.StreamResponse:
 
 async def _network_delay(settings: Settings) -> None:
     """Wait for one direction of the round trip."""
-    seconds = random_seconds(settings.latency, settings.jitter) / 2
+    seconds = (settings.latency + _random.uniform(0, settings.jitter)) / 2
     if seconds:
         await asyncio.sleep(seconds)
 
 
 async def _listen(runner: web.AppRunner, port: int, context: ssl.SSLContext | None) -> str:
-    try:
-        await web.TCPSite(runner, HOST, port, ssl_context=context).start()
-    except (OSError, OverflowError) as error:  # OverflowError: not a port number
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
-        raise CannotListenError(f"Cannot listen on port {port} of {HOST}: {reason}.") from error
+    await web.TCPSite(runner, HOST, port, ssl_context=context).start()
     return f"{'https' if context else 'http'}://{HOST}:{runner.addresses[-1][1]}"
 
 

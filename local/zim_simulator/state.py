@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from local.zim_simulator.faults import Faults
-from local.zim_simulator.zim import Zim
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Zim
 
 RECORDS_KEPT = 100_000
 
@@ -22,30 +22,25 @@ class Record:
 
     Parameters
     ----------
-    unix, monotonic
-        the time of arrival in seconds, on either clock. A clock offset in the settings does not change it.
-    method, query, user_agent
-        the method, the query string as it was sent, and the User-Agent header.
+    monotonic
+        the time of arrival in seconds of the monotonic clock.
+    method, query
+        the method, and the query string as it was sent.
     parameters
         the decoded query string, empty if it is not percent-encoded UTF-8.
     connection
         the number of the TCP connection.
-    nonce_repeated
-        whether an earlier request on record had the same SignatureNonce.
     fault
         the kind of fault that the request met.
     code
         ZIM's return code, None if a fault kept ZIM from processing the request.
     """
 
-    unix: float
     monotonic: float
     method: str
     query: str
     parameters: dict[str, str]
     connection: int
-    user_agent: str
-    nonce_repeated: bool
     fault: str | None
     code: int | None = None
 
@@ -53,9 +48,7 @@ class Record:
 class Simulator:
     """The state of a simulator. Only the thread of its event loop uses it."""
 
-    def __init__(self, app_id: int, server_secret: str) -> None:
-        self._first_apps = {app_id: server_secret}
-        self._nonces: set[str] = set()
+    def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._connections: WeakKeyDictionary[Transport, int] = WeakKeyDictionary()
         self.faults = Faults()
@@ -64,21 +57,9 @@ class Simulator:
 
     def reset(self) -> None:
         """Return to the initial state. Connections keep their numbers."""
-        self.zim = Zim(dict(self._first_apps))
+        self.zim = Zim({APP_ID: SERVER_SECRET})
         self.faults.clear()
-        self.clear_records()
-
-    def clear_records(self) -> None:
-        """Remove the recorded requests and their nonces."""
         self.records.clear()
-        self._nonces.clear()
-
-    def is_repeated(self, nonce: str) -> bool:
-        """Return whether a request on record had this nonce, and remember the nonce."""
-        repeated = nonce in self._nonces
-        if nonce:
-            self._nonces.add(nonce)
-        return repeated
 
     def connection_number(self, transport: Transport | None) -> int:
         """Return the number of a connection. A new or closed connection gets the next number."""
