@@ -1,1 +1,1 @@
-"""The page for people who try it: served by the simulator, and told of the deployed stack by `make run`."""
+"""The web page of the local stack. The simulator serves it, and `make run` connects it to the deployed stack."""

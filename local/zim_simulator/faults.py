@@ -25,7 +25,7 @@ Kind = Literal[
     "code",  # the return code `code`
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_KINDS_AFTER_PROCESSING = ("slow", "cut_middle", "drip")
+_KINDS_WITH_ZIMS_RESPONSE = ("slow", "cut_middle", "drip")
 _PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 _CHUNK_BYTES = 65536
 
@@ -48,7 +48,7 @@ class Fault:
 
     def is_carried_out(self) -> bool:
         """Return whether ZIM processes the request on arrival."""
-        return self.carried_out or self.kind in _KINDS_AFTER_PROCESSING
+        return self.carried_out or self.kind in _KINDS_WITH_ZIMS_RESPONSE
 
 
 class Faults:

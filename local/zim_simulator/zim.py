@@ -105,25 +105,25 @@ class Zim:
 
     def _gateway_checks(self, method: str, parameters: dict[str, str] | None, at: Instant) -> Checks:
         yield parameters is None, Code.INVALID_PARAMETER
-        given = defaultdict(str, parameters or {})
-        yield not given["Action"], Code.ACTION_EMPTY
+        values = defaultdict(str, parameters or {})
+        yield not values["Action"], Code.ACTION_EMPTY
         # ZIM documents GET only, and no return code for other methods.
-        yield given["Action"] != "CallReject" or method != "GET", Code.ACTION_UNSUPPORTED
-        yield not _is_integer(given["AppId"], 0, 2**32), Code.APP_ID_MALFORMED
-        yield not given["SignatureNonce"], Code.SIGNATURE_NONCE_EMPTY
-        yield not _NONCE.fullmatch(given["SignatureNonce"]), Code.INVALID_PARAMETER
-        yield not given["Timestamp"], Code.TIMESTAMP_EMPTY
-        yield not _is_integer(given["Timestamp"], -(2**63), 2**63), Code.TIMESTAMP_MALFORMED
-        age = at.unix + self.settings.clock_offset - int(given["Timestamp"])
+        yield values["Action"] != "CallReject" or method != "GET", Code.ACTION_UNSUPPORTED
+        yield not _is_integer(values["AppId"], 0, 2**32), Code.APP_ID_MALFORMED
+        yield not values["SignatureNonce"], Code.SIGNATURE_NONCE_EMPTY
+        yield not _NONCE.fullmatch(values["SignatureNonce"]), Code.INVALID_PARAMETER
+        yield not values["Timestamp"], Code.TIMESTAMP_EMPTY
+        yield not _is_integer(values["Timestamp"], -(2**63), 2**63), Code.TIMESTAMP_MALFORMED
+        age = at.unix + self.settings.clock_offset - int(values["Timestamp"])
         yield abs(age) > TIMESTAMP_TOLERANCE_SECONDS, Code.SIGNATURE_EXPIRED
-        yield not given["SignatureVersion"], Code.SIGNATURE_VERSION_EMPTY
-        yield given["SignatureVersion"] != "2.0", Code.SIGNATURE_VERSION_UNSUPPORTED
-        yield not given["Signature"], Code.SIGNATURE_EMPTY
+        yield not values["SignatureVersion"], Code.SIGNATURE_VERSION_EMPTY
+        yield values["SignatureVersion"] != "2.0", Code.SIGNATURE_VERSION_UNSUPPORTED
+        yield not values["Signature"], Code.SIGNATURE_EMPTY
         # ZIM documents no return code for an unknown AppId. For a wrong signature, it says to check AppId and secret.
-        secret = self.apps.get(int(given["AppId"]))
+        secret = self.apps.get(int(values["AppId"]))
         yield secret is None, Code.SIGNATURE_WRONG
-        yield given["Signature"] != _signature(given, secret), Code.SIGNATURE_WRONG
-        yield self._is_over_limit(int(given["AppId"]), at.monotonic), Code.RATE_LIMIT_EXCEEDED
+        yield values["Signature"] != _signature(values, secret), Code.SIGNATURE_WRONG
+        yield self._is_over_limit(int(values["AppId"]), at.monotonic), Code.RATE_LIMIT_EXCEEDED
 
     def _call_checks(self, parameters: dict[str, str], user: str, call: Call | None) -> Checks:
         yield not user, Code.INVALID_PARAMETER

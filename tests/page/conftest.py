@@ -53,7 +53,7 @@ def deployed_with_page(chromium: str) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def simulator_alone() -> Iterator[str]:
+def simulator_without_stack() -> Iterator[str]:
     """The URL of a simulator without a deployed stack."""
     with simulator(https=False) as client:
         yield client.url

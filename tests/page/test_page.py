@@ -220,8 +220,8 @@ def test_a_notice_is_shown_while_the_simulator_does_not_respond(page: Page) -> N
     expect(page.locator("#notice")).to_be_hidden()
 
 
-def test_without_a_stack_calls_can_be_started_but_not_declined(tab: Page, simulator_alone: str) -> None:
-    tab.goto(f"{simulator_alone}/")
+def test_without_a_stack_calls_can_be_started_but_not_declined(tab: Page, simulator_without_stack: str) -> None:
+    tab.goto(f"{simulator_without_stack}/")
     expect(tab.locator("#notice")).to_contain_text("No stack is deployed")
     row = start_calls(tab)
     for name in ("Decline (HTTPS)", "Decline (queue)"):
