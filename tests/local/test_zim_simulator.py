@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -297,14 +297,6 @@ def test_a_connection_is_aborted(
     assert sim.call("call").state == state
 
 
-def test_a_response_is_sent_byte_by_byte(sim: Simulator) -> None:
-    sim.fault("drip", seconds=0.002)
-    with requests.get(sim.url, timeout=TIMEOUT_SECONDS, stream=True) as response:
-        started = time.monotonic()
-        assert response.json()["Code"] == 100000006
-        assert time.monotonic() - started >= 0.002 * (len(response.content) - 1)
-
-
 def test_a_response_can_be_html_a_redirect_or_wrong_json(sim: Simulator) -> None:
     sim.fault("html")
     sim.fault("http_500")
@@ -381,11 +373,6 @@ def test_an_invalid_control_request_gets_an_error(sim: Simulator, path: str, bod
     assert response.json()["error"].startswith(error)
 
 
-def test_a_call_that_does_not_exist_is_an_error(sim: Simulator) -> None:
-    with pytest.raises(ValueError, match="does not exist"):
-        sim.call("none")
-
-
 def test_a_reset_restores_the_initial_state(sim: Simulator) -> None:
     before = sim.settings()
     sim.ring("bob")
@@ -410,22 +397,12 @@ def test_https_has_a_certificate_of_the_simulators_ca(sim: Simulator) -> None:
         requests.get(sim.https_url, timeout=TIMEOUT_SECONDS)
 
 
-@contextmanager
-def command(port: int) -> Iterator["subprocess.Popen[str]"]:
-    arguments = [sys.executable, "-m", "local.zim_simulator", "--port", str(port)]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_stops_on_a_signal_even_with_open_connections(number: signal.Signals) -> None:
-    with command(0) as process:
+    command = [sys.executable, "-m", "local.zim_simulator", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        line = process.stdout.readline()
-        url = line.split()[-1].rstrip(".")
+        url = process.stdout.readline().split()[-1].rstrip(".")
         sim = SimulatorClient(url)
         sim.fault("huge", size=10**12)
         sim.fault("hang")
@@ -434,15 +411,8 @@ def test_the_command_stops_on_a_signal_even_with_open_connections(number: signal
         with pytest.raises(requests.ReadTimeout):
             requests.get(url, timeout=0.1)
         process.send_signal(number)
-        assert process.communicate(timeout=TIMEOUT_SECONDS) == ("", "")
+        try:
+            assert process.communicate(timeout=TIMEOUT_SECONDS) == ("", "")
+        finally:
+            process.kill()
         assert process.returncode == 0
-
-
-def test_the_command_reports_a_port_in_use(sim: Simulator) -> None:
-    port = int(sim.url.rsplit(":", 1)[1])
-    with command(port) as process:
-        output, error = process.communicate(timeout=TIMEOUT_SECONDS)
-        assert (process.returncode, output) == (1, "")
-        assert f"{port}" in error
-        assert "address already in use" in error
-        assert "Traceback" not in error
