@@ -47,7 +47,7 @@ def require_free(port: int, setting: str) -> None:
             ) from None
 
 
-def until(condition: Callable[[], bool], seconds: float, otherwise: str) -> float:
+def until(condition: Callable[[], bool], seconds: float, failure: str) -> float:
     """Wait until a condition is true.
 
     Parameters
@@ -56,7 +56,7 @@ def until(condition: Callable[[], bool], seconds: float, otherwise: str) -> floa
         the condition, checked every 50 ms.
     seconds
         how long to wait.
-    otherwise
+    failure
         what went wrong if the time runs out, for example "The server did not start".
 
     Returns
@@ -71,7 +71,7 @@ def until(condition: Callable[[], bool], seconds: float, otherwise: str) -> floa
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:
-            raise LocalError(f"{otherwise} within {seconds:.0f} s.")
+            raise LocalError(f"{failure} within {seconds:.0f} s.")
         time.sleep(0.05)
     return time.monotonic() - started
 
