@@ -1,10 +1,8 @@
 """The return codes that the simulator uses, and the response body for a return code."""
 
 import json
-import random
+import secrets
 from enum import IntEnum
-
-_random = random.SystemRandom()
 
 
 class Code(IntEnum):
@@ -43,4 +41,4 @@ def response_body(code: int) -> bytes:
 
 def random_digits() -> str:
     """Return 18 random digits, the format of ZIM's RequestId."""
-    return str(_random.randrange(10**17, 10**18))
+    return str(10**17 + secrets.randbelow(9 * 10**17))

@@ -62,6 +62,7 @@ async def _receive(request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/page/")
     simulator = request.app[SIMULATOR]
     zim = simulator.zim  # a reset replaces simulator.zim while this request waits
+    client_port = request.transport.get_extra_info("peername")[1] if request.transport else 0
     await _network_delay(zim.settings)
     arrival = Instant(time.time(), time.monotonic())
     query = request.raw_path.partition("?")[2]
@@ -74,7 +75,7 @@ async def _receive(request: web.Request) -> web.StreamResponse:
         method=request.method,
         query=query,
         parameters=parameters,
-        connection=simulator.connection_number(request.transport),
+        connection=client_port,
         fault=fault.kind if fault else None,
     )
     simulator.records.append(record)

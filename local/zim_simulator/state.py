@@ -1,12 +1,9 @@
 """The state of a simulator: ZIM's state, the faults to come, and the received requests."""
 
-import itertools
-from asyncio import Transport
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -29,7 +26,7 @@ class Record:
     parameters
         the decoded query string, empty if it is not percent-encoded UTF-8.
     connection
-        the number of the TCP connection.
+        the client's TCP port, which tells connections apart.
     fault
         the kind of fault that the request met.
     code
@@ -49,25 +46,15 @@ class Simulator:
     """The state of a simulator. Only the thread of its event loop uses it."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-        self._connections: WeakKeyDictionary[Transport, int] = WeakKeyDictionary()
         self.faults = Faults()
         self.records: deque[Record] = deque(maxlen=RECORDS_KEPT)
         self.reset()
 
     def reset(self) -> None:
-        """Return to the initial state. Connections keep their numbers."""
+        """Return to the initial state."""
         self.zim = Zim({APP_ID: SERVER_SECRET})
         self.faults.clear()
         self.records.clear()
-
-    def connection_number(self, transport: Transport | None) -> int:
-        """Return the number of a connection. A new or closed connection gets the next number."""
-        if transport is None:
-            return next(self._numbers)
-        if transport not in self._connections:
-            self._connections[transport] = next(self._numbers)
-        return self._connections[transport]
 
 
 SIMULATOR = web.AppKey("SIMULATOR", Simulator)
