@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.lambda_runtime import BUILT, LAYER
+from local.lambda_runtime import LAYER
+from local.paths import BUILT, ROOT
 from local.processes import run
-from local.stack import ROOT, SAM
+from local.stack import SAM
 
 FLOOR = ROOT / "benchmarks" / "floor"
 SAM_TEMPLATE = """\

@@ -19,9 +19,10 @@ import requests
 from benchmarks import builds, results
 from benchmarks.builds import Build
 from benchmarks.loopback import serve
-from local.lambda_runtime import BUILT, LAYER, PYTHON, environment, started
+from local.lambda_runtime import LAYER, PYTHON, environment, started
+from local.paths import BUILT, ROOT
 from local.processes import LocalError
-from local.stack import ROOT, step
+from local.stack import step
 
 EVENTS = ROOT / "events"
 WARM_UP = ROOT / "benchmarks" / "warm_up.py"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.results import load
-from local.stack import ROOT
+from local.paths import ROOT
 
 MILLION = 1_000_000
 DAYS_30 = 30 * 24 * 3600

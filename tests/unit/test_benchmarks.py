@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.results import load
-from local.stack import ROOT
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize("page", report.PAGES)
