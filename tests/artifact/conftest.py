@@ -1,36 +1,37 @@
-"""What these tests share: the artifact, ZIM and Secrets Manager in this process, and functions that run.
+"""Fixtures: the built artifact, a simulated ZIM, Secrets Manager, and running functions.
 
-After every test, all that the functions wrote is searched for what must never be written.
+After every test, the output of all functions is searched for secrets.
 """
 
 import filecmp
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from local.lambda_runtime import FUNCTION, LAYER, PYTHON, emulator, environment, written_since
-from local.stack import ROOT
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import SERVER_SECRET
-from tests.artifact.runtime import BEARER, LOUD, PLANTED, REQUEST, SHORT_SECONDS, Function, Start, started
-from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager, serving
+from tests.artifact.runtime import BEARER_TOKEN, DEBUG_LOGS, EXTENDED_DATA, REQUEST, Function, run_function
+from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager, secrets_manager_server
+from tests.support.paths import FUNCTIONS, LAYER_SOURCE
+
+StartFunction = Callable[..., AbstractContextManager[Function]]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def artifact() -> None:
-    """Have something to run, on a machine that can run it, made from the sources as they are now."""
+    """Skip on machines without an emulator, and fail if the artifact is missing or older than the sources."""
     program = emulator()
     if program is None:
-        pytest.skip("AWS's Runtime Interface Emulator is for Linux on x86-64 and arm64 alone; this machine is neither.")
+        pytest.skip("The Runtime Interface Emulator requires Linux on x86-64 or arm64.")
     if not all(Path(tool).exists() for tool in (program, PYTHON[0])):
-        pytest.fail("The emulator or the runtime client is not installed: run `make setup`.", pytrace=False)
-    module = {"app.py": ROOT / "functions" / "call_reject" / "app.py"}
-    sources = {built: module.get(built.name, ROOT / "functions" / built.name) for built in FUNCTION.glob("*.py")}
-    sources |= {LAYER / "zim" / source.name: source for source in (ROOT / "layers" / "zim" / "zim").glob("*.py")}
+        pytest.fail("The emulator or the runtime client is not installed. Run `make setup`.", pytrace=False)
+    sources = {LAYER / "zim" / source.name: source for source in (LAYER_SOURCE / "zim").glob("*.py")}
+    sources[FUNCTION / "app.py"] = FUNCTIONS / "call_reject" / "app.py"
     if not all(built.exists() and filecmp.cmp(built, source, shallow=False) for built, source in sources.items()):
-        pytest.fail("Nothing is built, or not from the sources as they are: run `make build`.", pytrace=False)
+        pytest.fail("The artifact is not built from the current sources. Run `make build`.", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def running_zim() -> Iterator[SimulatorClient]:
 
 @pytest.fixture
 def zim(running_zim: SimulatorClient) -> SimulatorClient:
-    """A ZIM in which nothing has happened yet, and whose rate limit is out of the way."""
+    """A simulator in its initial state, with a rate limit that no test reaches."""
     running_zim.reset()
     running_zim.settings(calls_per_second=100_000)
     return running_zim
@@ -49,58 +50,50 @@ def zim(running_zim: SimulatorClient) -> SimulatorClient:
 
 @pytest.fixture
 def ringing(zim: SimulatorClient) -> SimulatorClient:
-    """A ZIM in which the call of the sample request rings."""
+    """A simulator in which the call of the sample request rings."""
     zim.ring(REQUEST["FromUserId"], call_id=REQUEST["CallId"])
     return zim
 
 
 @pytest.fixture(scope="session")
 def secrets_manager() -> Iterator[SecretsManager]:
-    """Secrets Manager, in which the secret of functions that name no other is right and stays so."""
-    with serving() as service:
-        service.put("zim", CREDENTIALS)
-        yield service
+    """Secrets Manager with the secret `zim`, which ZIM accepts."""
+    with secrets_manager_server() as server:
+        server.put("zim", CREDENTIALS)
+        yield server
 
 
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of what all functions write."""
+    """The folder with the output of all functions."""
     return tmp_path_factory.mktemp("logs")
 
 
 @pytest.fixture(scope="session")
-def start(running_zim: SimulatorClient, secrets_manager: SecretsManager, logs: Path) -> Start:
-    """Start a function whose environment differs by what is given; `handler` is not of the environment."""
+def start(running_zim: SimulatorClient, secrets_manager: SecretsManager, logs: Path) -> StartFunction:
+    """Start a function. Keyword arguments change its environment variables."""
 
-    def starting(*, handler: str = "app.handler", **changes: str | None) -> AbstractContextManager[Function]:
+    def start_function(**changes: str | None) -> AbstractContextManager[Function]:
         urls = {"ZIM_API_BASE_URL": running_zim.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets_manager.url}
         log = logs / f"{len(list(logs.iterdir()))}.log"
-        return started(log, environment(**{**urls, **changes}), handler)
+        return run_function(log, environment(**{**urls, **changes}))
 
-    return starting
-
-
-@pytest.fixture(scope="session")
-def function(start: Start) -> Iterator[Function]:
-    """The function that most tests use; it logs all it can, so that every test searches for what must not be logged."""
-    with start(**LOUD) as running:
-        yield running
+    return start_function
 
 
 @pytest.fixture(scope="session")
-def short_lived(start: Start) -> Iterator[Function]:
-    """A function whose invocations last `SHORT_SECONDS`, and that has started."""
-    with start(AWS_LAMBDA_FUNCTION_TIMEOUT=str(SHORT_SECONDS), **LOUD) as running:
-        assert running.post(None).status == 400
+def function(start: StartFunction) -> Iterator[Function]:
+    """The function that most tests share. It logs at DEBUG, so that every test searches that output for secrets."""
+    with start(**DEBUG_LOGS) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
-def unspeakable(running_zim: SimulatorClient, logs: Path) -> Iterator[list[str]]:
-    """Search all that was written during a test for what is nobody's to read; a test may add its own."""
-    texts = [SERVER_SECRET, PLANTED, BEARER]
+def forbidden_texts(running_zim: SimulatorClient, logs: Path) -> Iterator[list[str]]:
+    """Texts that must not be in the output of any function after the test. A test can add its own."""
+    texts = [SERVER_SECRET, EXTENDED_DATA, BEARER_TOKEN]
     sizes = {log: log.stat().st_size for log in logs.iterdir()}
     yield texts
     texts += [record.parameters["Signature"] for record in running_zim.requests() if "Signature" in record.parameters]
-    written = b"".join(written_since(sizes.get(log, 0), log) for log in logs.iterdir())
-    assert not [text for text in texts if text.encode() in written]
+    output = b"".join(written_since(sizes.get(log, 0), log) for log in logs.iterdir())
+    assert not [text for text in texts if text.encode() in output]

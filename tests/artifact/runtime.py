@@ -1,50 +1,35 @@
-"""What the tests ask of the built function: requests as an HTTP API would send them, and what it logged of each."""
+"""The built function: send requests as an HTTP API does, and read its log."""
 
 import base64
 import contextlib
 import json
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local import lambda_runtime
-from local.lambda_runtime import PYTHON
-from local.stack import ROOT
+from tests.support.paths import EVENTS
 
-EVENTS = ROOT / "events" / "CallRejectFunction"
-HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "http_api.json").read_text())
-PLANTED = "planted-in-ExtendedData"
-BEARER = "planted-for-Authorization"
-"""These two are searched for in all that is written; they look the same in JSON and percent-encoded."""
+HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
 
-REQUEST: dict[str, str] = {**json.loads(HTTP_EVENT["body"]), "ExtendedData": PLANTED}
+EXTENDED_DATA = "text-in-ExtendedData"
+BEARER_TOKEN = "token-in-Authorization"  # noqa: S105 - not a password
+"""Every test searches the logs for these two. They look the same in JSON and percent-encoded."""
 
+REQUEST: dict[str, str] = {**json.loads(HTTP_EVENT["body"]), "ExtendedData": EXTENDED_DATA}
 
-LOUD = {
+DEBUG_LOGS = {
     "POWERTOOLS_LOG_LEVEL": "DEBUG",
-    # These two set the root logger's level, as LoggingConfig in a template does.
+    # These two set the level of the root logger, as LoggingConfig in a template does.
     "AWS_LAMBDA_LOG_FORMAT": "JSON",
     "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
 }
-"""What makes a function log all it can."""
-
-
-SHORT_SECONDS = 4
-"""An invocation that ends before ZIM's 5 s to answer, yet leaves a cold start on a busy machine its time."""
-
-
-def imported(settings: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """Import the function that PYTHONPATH names, as the runtime client would, with these options of Python's."""
-    command = [*PYTHON, *options, "-c", "import app"]
-    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True)
 class Response:
-    """What API Gateway would make of the function's answer."""
+    """The function's response as API Gateway sends it."""
 
     status: int
     headers: dict[str, str]
@@ -52,43 +37,40 @@ class Response:
 
 
 class Function(lambda_runtime.Function):
-    """A function that runs, and ways to call it and to read its log."""
+    """A running function."""
 
     def post(self, body: str | bytes | None) -> Response:
-        """Send a body through an HTTP API's event; bytes go as base64, None is no body at all."""
+        """Invoke the function with an HTTP API event. Bytes are sent as base64; None omits the body."""
         event = {name: value for name, value in HTTP_EVENT.items() if name != "body"}
-        event["headers"] = {**event["headers"], "authorization": f"Bearer {BEARER}"}
+        event["headers"] = {**event["headers"], "authorization": f"Bearer {BEARER_TOKEN}"}
         if isinstance(body, bytes):
             event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         elif body is not None:
             event["body"] = body
-        answer = self.invoke(event)
-        assert isinstance(answer, dict), answer
-        assert answer.keys() == {"statusCode", "headers", "body"}, answer
-        return Response(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+        result = self.invoke(event)
+        assert isinstance(result, dict), result
+        assert result.keys() == {"statusCode", "headers", "body"}, result
+        return Response(result["statusCode"], result["headers"], json.loads(result["body"]))
 
-    def reject(self, **members: Any) -> Response:
-        """Send the sample's request, ExtendedData planted, with these members changed; None leaves one out."""
-        given = {name: value for name, value in {**REQUEST, **members}.items() if value is not None}
-        return self.post(json.dumps(given))
+    def reject(self, **changes: Any) -> Response:
+        """Send the sample request with these members changed; None omits a member."""
+        return self.post(
+            json.dumps({name: value for name, value in {**REQUEST, **changes}.items() if value is not None})
+        )
 
     def lines(self, member: str) -> list[dict[str, Any]]:
-        """Return the JSON lines with this member that the last invocation wrote."""
+        """Return the JSON lines with this member in the log of the last invocation."""
         parsed = [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
         return [line for line in parsed if member in line]
 
     def line(self) -> dict[str, Any]:
-        """Return the one structured line of the last invocation."""
+        """Return the only line with an outcome in the log of the last invocation."""
         (line,) = self.lines("outcome")
         return line
 
 
-Start = Callable[..., AbstractContextManager[Function]]
-"""Starts a function in an environment with these changes, on the ZIM and Secrets Manager of the tests."""
-
-
 @contextlib.contextmanager
-def started(log: Path, settings: Mapping[str, str], handler: str = "app.handler") -> Iterator[Function]:
-    """Run the function in this environment until the block ends; it starts with the first invocation."""
+def run_function(log: Path, settings: Mapping[str, str], handler: str = "app.handler") -> Iterator[Function]:
+    """Run a function with these environment variables until the block ends. The first invocation starts it."""
     with lambda_runtime.started(log, settings, handler) as url:
         yield Function(url, log)

@@ -1,4 +1,4 @@
-"""What is in the artifacts: all that each function needs, ready to run, nothing of one machine or one processor."""
+"""The contents of the artifacts: complete, compiled to bytecode, and independent of machine and processor."""
 
 import functools
 import importlib.util
@@ -12,32 +12,40 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.lambda_runtime import BUILT, LAYER, PYTHON, environment
-from local.stack import ROOT
-from tests.artifact.runtime import imported
+from local.lambda_runtime import LAYER, PYTHON, environment
+from tests.support.paths import BUILT, FUNCTIONS, LAYER_SOURCE, ROOT
 
-LAYER_MAKEFILE = (ROOT / "layers" / "zim" / "Makefile").read_text()
-FUNCTIONS_MAKEFILE = (ROOT / "functions" / "Makefile").read_text()
-FUNCTIONS = [BUILT / name for name in re.findall(r"^build-(\w+):", FUNCTIONS_MAKEFILE, re.MULTILINE)]
-ARTIFACTS = [*FUNCTIONS, LAYER.parent]
+LAYER_MAKEFILE = (LAYER_SOURCE / "Makefile").read_text()
+BUILT_FUNCTIONS = sorted(BUILT.glob("*Function"))
+ARTIFACTS = [*BUILT_FUNCTIONS, LAYER.parent]
 
 UNCHECKED_HASH = 0b01
-"""The flags of bytecode that is used as it is, without a look at its source (PEP 552)."""
+"""The flags of bytecode that Python loads without checking its source. See https://peps.python.org/pep-0552/."""
 
-every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda path: path.name)
+REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "ap-southeast-7"]
+PRINT_ENDPOINTS = """
+import os, sys
+from zim.aws import client
+for region in sys.argv[2:]:
+    os.environ["AWS_DEFAULT_REGION"] = region
+    print(client(sys.argv[1]).meta.endpoint_url)
+"""
+
+every_function = pytest.mark.parametrize("function", BUILT_FUNCTIONS, ids=lambda path: path.name)
 every_artifact = pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda path: path.name)
 
 
 @functools.cache
-def started_alone(function: Path) -> subprocess.CompletedProcess[str]:
-    """Start a function without site-packages, not even awslambdaric's; Python says where each module comes from."""
+def import_alone(function: Path) -> subprocess.CompletedProcess[str]:
+    """Import a function without site-packages, with a log of where each module comes from (python -v)."""
     settings = environment(
         PYTHONPATH=f"{function}:{LAYER}",
         ZIM_API_BASE_URL="http://127.0.0.1",
         QUEUE_URL="http://127.0.0.1/queue",
         DEAD_LETTER_QUEUE_URL="http://127.0.0.1/dead-letter-queue",
     )
-    return imported(settings, "-S", "-v")
+    command = [*PYTHON, "-S", "-v", "-c", "import app"]
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
 
 
 def bytecode_of(source: Path) -> Path:
@@ -49,121 +57,127 @@ def files(artifact: Path) -> dict[str, bytes]:
 
 
 @every_function
-def test_a_function_needs_nothing_but_the_artifacts_and_the_standard_library(function: Path) -> None:
-    done = started_alone(function)
-    assert done.returncode == 0, done.stderr.splitlines()[-1]
+def test_a_function_needs_only_the_artifacts_and_the_standard_library(function: Path) -> None:
+    completed = import_alone(function)
+    assert completed.returncode == 0, completed.stderr.splitlines()[-1]
 
 
 @every_function
-def test_every_module_of_ours_is_loaded_from_bytecode(function: Path) -> None:
-    loaded = re.findall(r"^# code object from (.*)$", started_alone(function).stderr, re.MULTILINE)
-    ours = {name for name in loaded if str(BUILT) in name}
-    assert {name for name in ours if not name.endswith(".pyc'")} == set()
+def test_every_module_in_the_artifacts_is_loaded_from_bytecode(function: Path) -> None:
+    loaded = re.findall(r"^# code object from (.*)$", import_alone(function).stderr, re.MULTILINE)
+    from_artifacts = {name for name in loaded if str(BUILT) in name}
+    assert {name for name in from_artifacts if not name.endswith(".pyc'")} == set()
     for bytecode in (
         bytecode_of(function / "app.py"),
-        bytecode_of(LAYER / "zim" / "outcome.py"),
+        bytecode_of(LAYER / "zim" / "errors.py"),
         LAYER / "botocore" / "client.pyc",
     ):
-        assert repr(str(bytecode)) in ours
+        assert repr(str(bytecode)) in from_artifacts
 
 
 NOT_IMPORTED = {
     "CallRejectFunction": {"boto3", "multiprocessing", "aws_lambda_powertools.utilities.batch"},
-    "CallRejectAsyncFunction": {"boto3", "multiprocessing", "requests", "zim.credentials", "zim.rate_limit"},
-    "CallRejectQueueFunction": {"boto3", "multiprocessing", "http_api"},
+    "CallRejectAsyncFunction": {
+        "boto3",
+        "multiprocessing",
+        "requests",
+        "zim.credentials",
+        "zim.rate_limit",
+        "zim.return_codes",
+    },
+    "CallRejectQueueFunction": {"boto3", "multiprocessing", "zim.http_api"},
 }
 
 
 @every_function
-def test_a_cold_start_imports_nothing_that_the_function_does_not_use(function: Path) -> None:
-    imported_ = set(re.findall(r"^import '([\w.]+)'", started_alone(function).stderr, re.MULTILINE))
-    assert "botocore.session" in imported_
-    assert imported_ & NOT_IMPORTED[function.name] == set()
+def test_a_cold_start_imports_no_module_that_the_function_does_not_use(function: Path) -> None:
+    imported = set(re.findall(r"^import '([\w.]+)'", import_alone(function).stderr, re.MULTILINE))
+    assert {"botocore.session", "aws_lambda_powertools.utilities.validation"} <= imported
+    assert imported & NOT_IMPORTED[function.name] == set()
 
 
-def checked(bytecode: Path, source: Path, artifact: Path) -> bytes:
-    """Check that bytecode is used as it is and names the place of its source in Lambda; return its source's hash."""
-    place = Path("/var/task" if artifact in FUNCTIONS else "/opt")
+def source_hash_in(bytecode: Path, source: Path, artifact: Path) -> bytes:
+    """Check that bytecode is loaded unchecked and names its source's path in Lambda, and return the source's hash."""
+    folder = Path("/var/task" if artifact in BUILT_FUNCTIONS else "/opt")
     content = bytecode.read_bytes()
     assert content[:4] == importlib.util.MAGIC_NUMBER
     assert int.from_bytes(content[4:8], "little") == UNCHECKED_HASH
     code = marshal.loads(content[16:])  # noqa: S302 - what we built
-    assert code.co_filename == str(place / source.relative_to(artifact))
+    assert code.co_filename == str(folder / source.relative_to(artifact))
     return content[8:16]
 
 
 @every_artifact
-def test_every_source_of_ours_is_there_with_bytecode_made_from_it(artifact: Path) -> None:
+def test_every_source_has_bytecode_that_was_compiled_from_it(artifact: Path) -> None:
     sources = list(artifact.rglob("*.py"))
     assert {bytecode_of(source) for source in sources} == {*artifact.rglob("__pycache__/*.pyc")} != set()
     for source in sources:
-        assert checked(bytecode_of(source), source, artifact) == importlib.util.source_hash(source.read_bytes())
+        expected = importlib.util.source_hash(source.read_bytes())
+        assert source_hash_in(bytecode_of(source), source, artifact) == expected
 
 
-def test_every_dependency_is_there_as_bytecode_alone() -> None:
+def test_dependencies_contain_only_bytecode() -> None:
     ours = {*(LAYER / "zim").rglob("*")}
     dependencies = {*LAYER.rglob("*.pyc")} - ours
     assert {*LAYER.rglob("*.py")} <= ours
-    assert {"botocore", "requests", "aws_lambda_powertools"} <= {
-        path.relative_to(LAYER).parts[0] for path in dependencies
-    }
+    packages = {path.relative_to(LAYER).parts[0] for path in dependencies}
+    assert {"botocore", "requests", "aws_lambda_powertools"} <= packages
     for bytecode in dependencies:
-        checked(bytecode, bytecode.with_suffix(".py"), LAYER.parent)
+        source_hash_in(bytecode, bytecode.with_suffix(".py"), LAYER.parent)
 
 
-def test_no_services_are_described_but_those_that_are_used() -> None:
+def test_botocore_contains_only_the_services_in_use() -> None:
     used = re.search(r"^BOTOCORE_SERVICES = (.+)$", LAYER_MAKEFILE, re.MULTILINE)
     assert used
     data = LAYER / "botocore" / "data"
-    described = {path.name for path in data.iterdir() if path.is_dir()}
-    assert described == set(used[1].split())
-    assert "secretsmanager" in described
+    services = {path.name for path in data.iterdir() if path.is_dir()}
+    assert services == set(used[1].split())
+    assert "secretsmanager" in services
     endpoints = json.loads((data / "endpoints.json").read_text())["partitions"]
-    assert {service for partition in endpoints for service in partition["services"]} == described
+    assert {service for partition in endpoints for service in partition["services"]} == services
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "ap-southeast-7"])
 @pytest.mark.parametrize("service", ["secretsmanager", "sqs"])
-def test_a_client_finds_its_service_in_every_partition_as_the_untrimmed_sdk_does(service: str, region: str) -> None:
-    client = boto3.client(service, region, aws_access_key_id="made-up", aws_secret_access_key="made-up")
-    found = subprocess.run(
-        [*PYTHON, "-c", f"from zim.aws import client; print(client({service!r}).meta.endpoint_url)"],
-        env=environment(AWS_REGION=region, AWS_DEFAULT_REGION=region),
+def test_a_service_has_the_same_endpoint_in_every_partition_as_in_the_complete_sdk(service: str) -> None:
+    completed = subprocess.run(
+        [*PYTHON, "-c", PRINT_ENDPOINTS, service, *REGIONS],
+        env=environment(AWS_REGION=None),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip() == client.meta.endpoint_url
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    assert completed.stdout.split() == [session.client(service, region).meta.endpoint_url for region in REGIONS]
 
 
 @every_artifact
-def test_nothing_is_compiled_for_one_processor(artifact: Path) -> None:
+def test_no_file_is_compiled_for_a_processor(artifact: Path) -> None:
     compiled = re.compile(r"\.(so|pyd|dylib|dll|a)(\.|$)")
     assert [path for path in artifact.rglob("*") if compiled.search(path.name)] == []
     assert [wheel for wheel in artifact.rglob("WHEEL") if "Root-Is-Purelib: true" not in wheel.read_text()] == []
 
 
 @every_artifact
-def test_no_file_holds_the_place_it_was_built_in(artifact: Path) -> None:
-    place = os.fsencode(ROOT)
-    assert [name for name, content in files(artifact).items() if place in content] == []
+def test_no_file_contains_the_path_of_the_build_machine(artifact: Path) -> None:
+    path = os.fsencode(ROOT)
+    assert [name for name, content in files(artifact).items() if path in content] == []
 
 
-def test_no_file_tells_the_hashes_of_what_was_taken_out() -> None:
+def test_there_are_no_hashes_of_removed_files() -> None:
     assert [*LAYER.rglob("RECORD")] == []
 
 
 @every_artifact
-def test_two_builds_are_the_same_byte_for_byte(artifact: Path, tmp_path: Path) -> None:
-    folder = ROOT / ("functions" if artifact in FUNCTIONS else "layers/zim")
-    again = tmp_path / "again"
-    again.mkdir()
+def test_two_builds_are_identical(artifact: Path, tmp_path: Path) -> None:
+    folder = FUNCTIONS if artifact in BUILT_FUNCTIONS else LAYER_SOURCE
+    target = tmp_path / "second-build"
+    target.mkdir()
     path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
     subprocess.run(
-        ["make", "-C", folder, f"build-{artifact.name}", f"ARTIFACTS_DIR={again}"],  # noqa: S607 - whichever make it is
+        ["make", "-C", folder, f"build-{artifact.name}", f"ARTIFACTS_DIR={target}"],  # noqa: S607 - make from the PATH
         env={**os.environ, "PATH": path, "MAKEFLAGS": ""},
         check=True,
         capture_output=True,
     )
-    built, rebuilt = files(artifact), files(again)
-    assert [name for name in built.keys() | rebuilt.keys() if built.get(name) != rebuilt.get(name)] == []
+    first, second = files(artifact), files(target)
+    assert [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)] == []

@@ -1,4 +1,4 @@
-"""What operators see: one line and the metrics of each request; and what is nobody's to see, at whatever level."""
+"""The logs: one line and the metrics of each request, and no secrets at any level."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from local.lambda_runtime import FUNCTION, LAYER, environment
 from local.zim_simulator.faults import Kind
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import SERVER_SECRET
-from tests.artifact.runtime import HTTP_EVENT, LOUD, PLANTED, REQUEST, Function, Start, started
+from tests.artifact.conftest import StartFunction
+from tests.artifact.runtime import DEBUG_LOGS, EXTENDED_DATA, HTTP_EVENT, REQUEST, Function, run_function
 from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager
 
 FAULTS: tuple[Kind, ...] = (
@@ -26,21 +27,21 @@ FAULTS: tuple[Kind, ...] = (
     "not_object",
     "code",
 )
-"""All that are over at once; the others befall the function that other tests use, which logs all it can, too."""
+"""All faults that end immediately. Other tests cause the slow ones, and their logs are searched too."""
 
 
 @pytest.fixture(scope="module")
-def quiet(start: Start) -> Iterator[Function]:
-    """A function that logs as the template's defaults let it."""
+def default_function(start: StartFunction) -> Iterator[Function]:
+    """A function with the log settings of the template."""
     with start() as running:
         yield running
 
 
 @dataclass(frozen=True)
 class Case:
-    """The answer that ZIM gives where it is not its own, what is changed in the request, and what the line says."""
+    """A fault of ZIM and changes to the request, and what the log line contains then."""
 
-    name: str
+    outcome: str
     status: int
     level: str
     attempts: int
@@ -52,37 +53,40 @@ class Case:
 CASES = (
     Case("Rejected", 200, "INFO", 1, 0),
     Case("CallNotFound", 404, "INFO", 1, 660900004, changes={"CallId": "none"}),
-    Case("ZimInTrouble", 503, "ERROR", 1, 1, fault="code"),
-    Case("UnexpectedAnswer", 502, "ERROR", 1, None, fault="html"),
+    Case("ZimUnavailable", 503, "ERROR", 1, 1, fault="code"),
+    Case("UnexpectedZimResponse", 502, "ERROR", 1, None, fault="html"),
     Case("InvalidRequest", 400, "INFO", 0, None, changes={"CallId": ""}),
 )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.outcome)
 @pytest.mark.parametrize("trigger", ["http", "direct"])
-def test_a_request_has_exactly_one_structured_line_and_its_metrics(
-    trigger: str, case: Case, ringing: SimulatorClient, quiet: Function
+def test_a_request_logs_one_line_and_its_metrics(
+    trigger: str, case: Case, ringing: SimulatorClient, default_function: Function
 ) -> None:
     if case.fault:
         ringing.fault(case.fault)
     request = {**REQUEST, **case.changes}
-    answer = quiet.post(json.dumps(request)).members if trigger == "http" else quiet.invoke(request)
-    told = json.loads(answer["errorMessage"]) if "errorMessage" in answer else answer
-    line = quiet.line()
-    assert (line["outcome"], line["status"], line["level"]) == (case.name, case.status, case.level)
+    if trigger == "http":
+        result = default_function.post(json.dumps(request)).members
+    else:
+        result = default_function.invoke(request)
+    response = json.loads(result["errorMessage"]) if "errorMessage" in result else result
+    line = default_function.line()
+    assert (line["outcome"], line["status"], line["level"]) == (case.outcome, case.status, case.level)
     assert (line["trigger"], line["attempts"], line.get("code")) == (trigger, case.attempts, case.code)
     assert line["message"]
-    assert f"START RequestId: {line['function_request_id']} " in quiet.output()
-    assert line.get("zim_request_id") == told.get("RequestId")
+    assert f"START RequestId: {line['function_request_id']} " in default_function.output()
+    assert line.get("zim_request_id") == response.get("RequestId")
     assert line.get("call_id") == (request["CallId"] or None)
     assert line.get("correlation_id") == (HTTP_EVENT["requestContext"]["requestId"] if trigger == "http" else None)
     assert line["window_wait_ms"] >= 0
-    assert (line["zim_ms"] > 0) is (case.attempts > 0)
-    assert_counted(quiet, line)
+    assert (0 < line["zim_ms"] < 5000) is (case.attempts > 0)
+    assert_metrics_match(line, default_function)
 
 
-def assert_counted(function: Function, line: dict[str, Any]) -> None:
-    """Hold the metrics of the last invocation, in CloudWatch's embedded format, against its line."""
+def assert_metrics_match(line: dict[str, Any], function: Function) -> None:
+    """Compare the metrics of the last invocation, in CloudWatch's embedded metric format, with its log line."""
     (metrics,) = function.lines("_aws")
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
@@ -92,24 +96,24 @@ def assert_counted(function: Function, line: dict[str, Any]) -> None:
     assert directive["Dimensions"] == [["service"]]
     assert metrics["service"] == "call-reject"
     assert units == {**dict.fromkeys(counts, "Count"), **dict.fromkeys(times, "Milliseconds")}
-    told = counts | times
-    assert {name: metrics[name] for name in told} == {name: [value] for name, value in told.items()}
+    expected = counts | times
+    assert {name: metrics[name] for name in expected} == {name: [value] for name, value in expected.items()}
 
 
-def test_the_libraries_write_nothing_at_the_templates_defaults(zim: SimulatorClient, quiet: Function) -> None:
-    assert quiet.post(None).status == 400
-    assert zim.requests() == []
-    assert "[INFO]\t" not in quiet.log.read_text()  # the emulator writes a space after its level, the runtime a tab
+def test_libraries_log_nothing_by_default(default_function: Function) -> None:
+    assert default_function.post(None).status == 400
+    # The emulator writes a space after the level, the runtime a tab.
+    assert "[INFO]\t" not in default_function.log.read_text()
 
 
-def test_a_log_level_of_warning_keeps_the_lines_of_what_went_well(ringing: SimulatorClient, start: Start) -> None:
+def test_log_level_warning_omits_the_lines_of_successes(ringing: SimulatorClient, start: StartFunction) -> None:
     with start(POWERTOOLS_LOG_LEVEL="WARNING") as function:
         assert function.reject().status == 200
         assert function.lines("outcome") == []
         assert len(function.lines("_aws")) == 1
         ringing.fault("code", code=1)
         function.reject()
-        assert function.line()["outcome"] == "ZimInTrouble"
+        assert function.line()["outcome"] == "ZimUnavailable"
 
 
 @pytest.mark.parametrize(
@@ -117,54 +121,54 @@ def test_a_log_level_of_warning_keeps_the_lines_of_what_went_well(ringing: Simul
     [
         {},
         {"POWERTOOLS_LOG_LEVEL": "DEBUG", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"},
-        {**LOUD, "POWERTOOLS_DEBUG": "true", "POWERTOOLS_LOGGER_LOG_EVENT": "true"},
+        {**DEBUG_LOGS, "POWERTOOLS_DEBUG": "true", "POWERTOOLS_LOGGER_LOG_EVENT": "true"},
     ],
-    ids=["defaults", "text at DEBUG", "JSON at DEBUG, with Powertools' own"],
+    ids=["defaults", "text at DEBUG", "JSON at DEBUG, with the debug settings of Powertools"],
 )
-def test_neither_secret_nor_signature_nor_extended_data_is_written_whatever_happens(
+def test_no_secret_no_signature_and_no_extended_data_is_logged(
     levels: dict[str, str],
     ringing: SimulatorClient,
     secrets_manager: SecretsManager,
-    start: Start,
-    unspeakable: list[str],
+    start: StartFunction,
+    forbidden_texts: list[str],
 ) -> None:
-    secrets_manager.put("rotated", CREDENTIALS)
-    with start(ZIM_SECRET_ID="rotated", **levels) as function:
+    secrets_manager.put("logged", CREDENTIALS)
+    with start(ZIM_SECRET_ID="logged", **levels) as function:
         assert function.reject().status == 200
         for fault in FAULTS:
             ringing.fault(fault, times=2 if fault == "cut_before" else 1)
             assert function.reject().status >= 500
-        for event in (REQUEST, {**REQUEST, "CallId": ""}, [REQUEST], PLANTED):
+        for event in (REQUEST, {**REQUEST, "CallId": ""}, [REQUEST], EXTENDED_DATA):
             assert "errorType" in function.invoke(event)
-        unspeakable.append(ringing.rotate())
-        secrets_manager.put("rotated", {**CREDENTIALS, "ServerSecret": unspeakable[-1]})
+        forbidden_texts.append(ringing.rotate())
+        secrets_manager.put("logged", {**CREDENTIALS, "ServerSecret": forbidden_texts[-1]})
         assert function.reject().status == 409
     signatures = [record.parameters["Signature"] for record in ringing.requests()]
-    written = function.log.read_text()
+    log = function.log.read_text()
     assert len(signatures) > 10
-    assert not [text for text in [*unspeakable, *signatures] if text in written]
+    assert not [text for text in [*forbidden_texts, *signatures] if text in log]
 
 
-def test_the_search_finds_what_the_libraries_would_write_at_these_levels(
+def test_without_the_settings_of_the_layer_the_libraries_would_log_all_three(
     ringing: SimulatorClient, secrets_manager: SecretsManager, tmp_path: Path
 ) -> None:
-    """Without what the layer does about it, all three are there: the levels are what they seem, and searching works."""
-    (tmp_path / "talkative.py").write_text(
+    """Proves that the tests above can fail: the log levels are right, and the search finds the texts."""
+    (tmp_path / "verbose.py").write_text(
         "import logging\n"
         "from app import handler\n"
         "for name in ('botocore', 'urllib3'):\n"
         "    logging.getLogger(name).setLevel(logging.NOTSET)\n"
     )
-    talkative = environment(
+    settings = environment(
         PYTHONPATH=f"{tmp_path}:{FUNCTION}:{LAYER}",
         ZIM_API_BASE_URL=ringing.url,
         AWS_ENDPOINT_URL_SECRETS_MANAGER=secrets_manager.url,
-        **LOUD,
+        **DEBUG_LOGS,
     )
-    with started(tmp_path / "log", talkative, "talkative.handler") as function:
+    with run_function(tmp_path / "log", settings, "verbose.handler") as function:
         assert function.reject().status == 200
-        written = function.output()
+        output = function.output()
     (record,) = ringing.requests()
-    assert SERVER_SECRET in written
-    assert record.parameters["Signature"] in written
-    assert PLANTED in written
+    assert SERVER_SECRET in output
+    assert record.parameters["Signature"] in output
+    assert EXTENDED_DATA in output
