@@ -1,27 +1,24 @@
-"""The JavaScript of docs/clients.md, run by Node.js against the deployed stack, through a door that sees each try."""
+"""The JavaScript in docs/clients, run by Node.js against the deployed stack."""
 
 import json
 import subprocess
 import sysconfig
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.issuer import AUDIENCE, Issuer, issuer
-from local.processes import HOST, free_port, until
-from local.stack import ROOT, Stack, deployed
+from tests.e2e.conftest import JwtStack, wait_until_rejected
+from tests.support.http_server import Request, Response, Server, serve
+from tests.support.paths import DOCS
 
-CLIENTS = ROOT / "docs" / "clients"
+CLIENTS = DOCS / "clients"
 NODE = Path(sysconfig.get_path("scripts")) / "node"
 RUN_SECONDS = 60.0
-RINGS_SECONDS = 20.0
+RINGING_SECONDS = 20.0
 
 CALL_REJECT = f"""
 import {{ callReject, UIKIT_DECLINE }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())};
@@ -39,216 +36,163 @@ globalThis.self = {{
   registration: {{ showNotification: async (title, options) => shown.push(options) }},
 }};
 globalThis.fetch = async (url, options) =>
-  url === "/token" ? new Response(given.token) : network(given.door + new URL(url).pathname, options);
+  url === "/token" ? new Response(given.token) : network(given.url + new URL(url).pathname, options);
 await import({json.dumps((CLIENTS / "service_worker.mjs").as_uri())});
-const happens = async (name, event) => {{
-  const waited = [];
-  listeners[name]({{ ...event, waitUntil: (promise) => waited.push(promise) }});
-  return Promise.all(waited);
+const dispatch = async (name, event) => {{
+  const promises = [];
+  listeners[name]({{ ...event, waitUntil: (promise) => promises.push(promise) }});
+  return Promise.all(promises);
 }};
-await happens("push", {{ data: {{ json: () => ({{ CallId: given.CallId, title: "caller0 is calling" }}) }} }});
+await dispatch("push", {{ data: {{ json: () => ({{ CallId: given.CallId, title: "caller0 is calling" }}) }} }});
 let closed = 0;
 const notification = {{ data: shown[0].data, close: () => closed++ }};
-const done = await happens("notificationclick", {{ action: given.action, notification }});
-console.log(JSON.stringify({{ actions: shown[0].actions.map((action) => action.action), closed, done }}));
+const results = await dispatch("notificationclick", {{ action: given.action, notification }});
+console.log(JSON.stringify({{ actions: shown[0].actions.map((action) => action.action), closed, results }}));
 """
 
 
 @dataclass
-class Door:
-    """A server between Node.js and the stack: Node.js need not resolve the API's host, and a test sees what comes."""
+class Proxy:
+    """A server between Node.js and the stack. Node.js does not resolve the API's host name on every system."""
 
-    stack: Stack
-    url: str = ""
-    broken: int = 0
-    """So many connections to come are cut before any answer."""
-    instead: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    """Statuses and bodies that the next tries get in place of the stack's, as API Gateway would answer by itself."""
-    tries: list[float] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    jwt_stack: JwtStack
+    server: Server | None = None
+    planned: list[Response | None] = field(default_factory=list)
+    """What the next requests get instead of the stack's response; None closes the connection."""
+    statuses: list[int] = field(default_factory=list)
 
-    def answer(self, path: str, body: bytes, authorization: str) -> tuple[int, dict[str, str], bytes]:
-        if self.instead:
-            status, message = self.instead.pop(0)
-            return status, {"Content-Type": "application/json"}, json.dumps(message).encode()
-        route = {"/call-reject": self.stack.call_reject_url, "/call-reject/async": self.stack.call_reject_async_url}
-        headers = {"Authorization": authorization}
-        response = self.stack.request("POST", route[path], body, headers, signed=False)
-        passed = ("Content-Type", "Retry-After")
-        return (
-            response.status_code,
-            {name: response.headers[name] for name in passed if name in response.headers},
-            (response.content),
-        )
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        assert self.server
+        return self.server.url
 
+    def seconds(self) -> list[float]:
+        """Return the time between each request and the one before."""
+        assert self.server
+        times = [request.received_at for request in self.server.requests]
+        return [later - earlier for earlier, later in pairwise(times)]
 
-@contextmanager
-def opened(stack: Stack) -> Iterator[Door]:
-    door = Door(stack)
+    def respond(self, request: Request) -> Response | None:
+        """Forward a request, unless another response is planned."""
+        response = self.planned.pop(0) if self.planned else self._forward(request)
+        if response:
+            self.statuses.append(response.status)
+        return response
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            door.tries.append(time.monotonic())
-            if door.broken:
-                door.broken -= 1
-                self.close_connection = True
-                return
-            status, headers, answer = door.answer(self.path, body, self.headers["Authorization"])
-            door.answers.append(status)
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
+    def _forward(self, request: Request) -> Response:
+        stack = self.jwt_stack.stack
+        urls = {"/call-reject": stack.call_reject_url, "/call-reject/async": stack.call_reject_async_url}
+        headers = {"Authorization": request.headers["Authorization"]}
+        response = stack.request("POST", urls[request.path], request.body, headers, signed=False)
+        kept = ("Content-Type", "Retry-After")
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
+        return Response(response.status_code, response.content, headers)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+    def call_reject(
+        self, call_id: str, path: str = "/call-reject", token: str | None = None, seconds: float = RINGING_SECONDS
+    ) -> tuple[bool, str]:
+        """Run callReject of call_reject.mjs for user0; return its result and what it logs to the console."""
+        token = token or self.jwt_stack.issuer.token("user0")
+        completed = run_node(CALL_REJECT, url=self.url + path, token=token, CallId=call_id, seconds=seconds)
+        return json.loads(completed.stdout), completed.stderr
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        door.url = f"http://{HOST}:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield door
-        finally:
-            server.shutdown()
+    def click(self, call_id: str, action: str) -> Any:
+        """Run the handlers of service_worker.mjs, with stand-ins for the browser, and return what they did."""
+        token = self.jwt_stack.issuer.token("user0")
+        completed = run_node(SERVICE_WORKER, url=self.url, token=token, CallId=call_id, action=action)
+        return json.loads(completed.stdout)
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[tuple[Stack, Issuer]]:
-    """A stack that asks for tokens, as apps have them."""
-    with (
-        issuer() as oidc,
-        deployed(free_port(), free_port(), {"JwtIssuer": oidc.url, "JwtAudience": AUDIENCE}) as stack,
-    ):
-        yield stack, oidc
-
-
-@pytest.fixture
-def stack(guarded: tuple[Stack, Issuer]) -> Stack:
-    guarded[0].simulator.reset()
-    return guarded[0]
-
-
-@pytest.fixture
-def token(guarded: tuple[Stack, Issuer]) -> str:
-    return guarded[1].token("user0")
-
-
-@pytest.fixture
-def door(stack: Stack) -> Iterator[Door]:
-    with opened(stack) as door:
-        yield door
-
-
-def node(script: str, **given: Any) -> subprocess.CompletedProcess[str]:
+def run_node(script: str, **given: Any) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [NODE, "--input-type=module", "--eval", script, "--", json.dumps(given)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=RUN_SECONDS)
 
 
-def call_reject(door: Door, path: str, token: str, call: str, seconds: float = RINGS_SECONDS) -> tuple[bool, str]:
-    """Run callReject of call_reject.mjs; return what it gives, and what it writes for the developer."""
-    run = node(CALL_REJECT, url=door.url + path, token=token, CallId=call, seconds=seconds)
-    return {"true": True, "false": False}[run.stdout.strip()], run.stderr
+@pytest.fixture
+def proxy(jwt_stack: JwtStack) -> Iterator[Proxy]:
+    proxy = Proxy(jwt_stack)
+    with serve(proxy.respond) as proxy.server:
+        yield proxy
 
 
-def test_a_call_is_rejected_with_what_the_uikit_expects(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    assert call_reject(door, "/call-reject", token, call) == (True, "")
-    assert door.answers == [200]
-    sent = json.loads(stack.simulator.call(call).extended_data["user0"])
+@pytest.fixture
+def call_id(jwt_stack: JwtStack) -> str:
+    """A call that rings for user0."""
+    return jwt_stack.stack.simulator.ring("user0")
+
+
+def test_a_call_is_rejected_with_the_extended_data_of_the_uikit(
+    jwt_stack: JwtStack, proxy: Proxy, call_id: str
+) -> None:
+    assert proxy.call_reject(call_id) == (True, "")
+    assert proxy.statuses == [200]
+    sent = json.loads(jwt_stack.stack.simulator.call(call_id).extended_data["user0"])
     assert sent == {"invitation_id": "", "reason": "decline", "custom_data": "", "v": "f1.0"}
 
 
-def test_a_call_that_is_taken_for_later_is_rejected_soon(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    assert call_reject(door, "/call-reject/async", token, call) == (True, "")
-    assert door.answers == [202]
-    until(lambda: stack.simulator.call(call).state == "rejected", 30, "The call was not rejected")
+def test_a_queued_request_is_a_success(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
+    assert proxy.call_reject(call_id, "/call-reject/async") == (True, "")
+    assert proxy.statuses == [202]
+    wait_until_rejected(jwt_stack.stack, call_id)
 
 
-def test_a_call_that_is_over_needs_nothing(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    stack.simulator.end(call)
-    assert call_reject(door, "/call-reject", token, call) == (True, "")
-    assert door.answers == [409]
+def test_a_closed_invitation_is_a_success(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
+    jwt_stack.stack.simulator.end(call_id)
+    assert proxy.call_reject(call_id) == (True, "")
+    assert proxy.statuses == [409]
 
 
-@pytest.mark.parametrize(("code", "status", "retry_after"), [(660300005, 429, 1), (1, 503, 5)])
-def test_the_next_try_waits_for_retry_after(
-    stack: Stack, door: Door, token: str, code: int, status: int, retry_after: int
-) -> None:
-    call = stack.simulator.ring("user0")
-    stack.simulator.fault("code", code=code)
-    assert call_reject(door, "/call-reject", token, call)[0]
-    assert door.answers == [status, 200]
-    assert retry_after <= door.tries[1] - door.tries[0] < retry_after + 3
+def test_a_retryable_error_is_retried_after_retry_after(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
+    jwt_stack.stack.simulator.fault("code", code=1)
+    assert proxy.call_reject(call_id)[0]
+    assert proxy.statuses == [503, 200]
+    (pause,) = proxy.seconds()
+    assert 5 <= pause < 8
 
 
-def test_without_retry_after_the_pauses_grow(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    door.instead = [(429, {"message": "Too Many Requests"}), (500, {"message": "Internal Server Error"})]
-    assert call_reject(door, "/call-reject", token, call)[0]
-    assert door.answers == [429, 500, 200]
-    assert 1 <= door.tries[1] - door.tries[0] < 2 <= door.tries[2] - door.tries[1]
-
-
-def test_a_connection_that_breaks_is_tried_again(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    door.broken = 1
-    done, said = call_reject(door, "/call-reject", token, call)
+def test_without_retry_after_the_pauses_grow(proxy: Proxy, call_id: str) -> None:
+    proxy.planned = [None, Response.json({"message": "Internal Server Error"}, status=500)]
+    done, log = proxy.call_reject(call_id)
     assert done
-    assert "no answer" in said
-    assert door.answers == [200]
+    assert log
+    assert proxy.statuses == [500, 200]
+    first, second = proxy.seconds()
+    assert 1 <= first < 2 <= second
 
 
-def test_a_failure_that_is_not_retryable_ends_it_whatever_the_status(stack: Stack, door: Door, token: str) -> None:
-    stack.simulator.fault("code", code=100000005)
-    done, said = call_reject(door, "/call-reject", token, stack.simulator.ring("user0"))
+def test_an_error_that_is_not_retryable_is_logged_and_not_retried(
+    jwt_stack: JwtStack, proxy: Proxy, call_id: str
+) -> None:
+    jwt_stack.stack.simulator.fault("code", code=100000005)
+    done, log = proxy.call_reject(call_id)
     assert not done
-    assert door.answers == [502]
-    assert "502 urn:problem-type:call-reject:ZimRefusesUs" in said
+    assert proxy.statuses == [502]
+    assert "502 urn:problem-type:call-reject:ZimConfigurationError" in log
 
 
-def test_a_call_that_zim_cannot_find_yet_is_tried_again(stack: Stack, door: Door, token: str) -> None:
-    call = stack.simulator.ring("user0")
-    stack.simulator.fault("code", code=660900004)
-    assert call_reject(door, "/call-reject", token, call)[0]
-    assert door.answers == [404, 200]
-
-
-def test_a_bad_request_ends_it(stack: Stack, door: Door, token: str) -> None:
-    done, said = call_reject(door, "/call-reject", token, "c" * 33)
+def test_an_invalid_token_is_logged_and_not_retried(proxy: Proxy, call_id: str) -> None:
+    done, log = proxy.call_reject(call_id, token="invalid")
     assert not done
-    assert door.answers == [400]
-    assert "400 urn:problem-type:call-reject:InvalidRequest" in said
+    assert proxy.statuses == [401]
+    assert "401" in log
 
 
-def test_a_token_that_is_not_good_ends_it(stack: Stack, door: Door) -> None:
-    done, said = call_reject(door, "/call-reject", "no.token.at-all", stack.simulator.ring("user0"))
-    assert not done
-    assert door.answers == [401]
-    assert "401 Unauthorized" in said
+def test_no_retry_starts_after_the_invitation_has_timed_out(proxy: Proxy, call_id: str) -> None:
+    throttled = Response.json({"message": "Too Many Requests"}, status=429, headers={"Retry-After": "1"})
+    proxy.planned = [throttled] * 5
+    assert not proxy.call_reject(call_id, seconds=1.9)[0]
+    assert len(proxy.statuses) == 2
 
 
-def test_no_try_begins_after_the_invitation_stopped_ringing(stack: Stack, door: Door, token: str) -> None:
-    stack.simulator.fault("code", code=660300005, times=None)
-    assert not call_reject(door, "/call-reject", token, stack.simulator.ring("user0"), seconds=2.5)[0]
-    stack.simulator.clear_faults()
-    assert len(door.tries) >= 2
-    assert door.tries[-1] - door.tries[0] < 2.5
+def test_decline_in_a_notification_of_a_browser_rejects_the_call(
+    jwt_stack: JwtStack, proxy: Proxy, call_id: str
+) -> None:
+    assert proxy.click(call_id, "decline") == {"actions": ["decline"], "closed": 1, "results": [True]}
+    assert proxy.statuses == [202]
+    wait_until_rejected(jwt_stack.stack, call_id)
 
 
-def test_decline_in_a_browsers_notification_rejects_the_call(stack: Stack, door: Door, token: str) -> None:
-    """The handlers run as they are, in Node.js with stand-ins for the browser's `self`; no browser takes part."""
-    call = stack.simulator.ring("user0")
-    run = node(SERVICE_WORKER, door=door.url, token=token, CallId=call, action="decline")
-    assert json.loads(run.stdout) == {"actions": ["decline"], "closed": 1, "done": [True]}
-    assert door.answers == [202]
-    until(lambda: stack.simulator.call(call).state == "rejected", 30, "The call was not rejected")
-
-
-def test_a_click_elsewhere_on_a_browsers_notification_rejects_nothing(stack: Stack, door: Door, token: str) -> None:
-    run = node(SERVICE_WORKER, door=door.url, token=token, CallId=stack.simulator.ring("user0"), action="")
-    assert json.loads(run.stdout) == {"actions": ["decline"], "closed": 0, "done": []}
-    assert door.tries == []
+def test_a_click_elsewhere_on_the_notification_sends_no_request(proxy: Proxy, call_id: str) -> None:
+    assert proxy.click(call_id, "") == {"actions": ["decline"], "closed": 0, "results": []}
+    assert proxy.statuses == []

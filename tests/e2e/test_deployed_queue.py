@@ -1,39 +1,19 @@
-"""The deployed queue: every way in, and what becomes of a message, with the simulator's record as the witness."""
+"""The deployed queue: each way to send a message, and what happens to it."""
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from local.dead_letters import letters, reason, redrive
 from local.processes import until
-from local.stack import REGION, Stack
-
-WAIT_SECONDS = 60.0
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    until(condition, WAIT_SECONDS, "It did not come to pass")
+from local.send import SENDERS, to_queue
+from local.stack import Stack
+from tests.e2e.conftest import WAIT_SECONDS, wait_until_rejected
 
 
-def body(call_id: str, **members: Any) -> str:
-    return json.dumps({"FromUserId": "user0", "CallId": call_id, **members})
-
-
-def rejected(stack: Stack, *calls: str) -> Callable[[], bool]:
-    return lambda: all(stack.simulator.call(call).state == "rejected" for call in calls)
-
-
-def taken(stack: Stack) -> list[tuple[str, str]]:
-    """Take what is in the dead-letter queue: body and reason of each message."""
-    found = []
-    for letter in letters(stack):
-        stack.client("sqs").delete_message(
-            QueueUrl=stack.outputs["DeadLetterQueueUrl"], ReceiptHandle=letter["ReceiptHandle"]
-        )
-        found.append((letter["Body"], reason(letter)))
-    return found
+def body(call_id: str, user: str = "user0") -> str:
+    return json.dumps({"FromUserId": user, "CallId": call_id})
 
 
 @pytest.fixture(autouse=True)
@@ -43,104 +23,64 @@ def _empty_queues(stack: Stack) -> Iterator[None]:
         stack.client("sqs").purge_queue(QueueUrl=stack.outputs[output])
 
 
-def send(stack: Stack, message: str) -> None:
-    stack.client("sqs").send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=message)
-
-
-def test_what_is_posted_is_taken_at_once_and_rejected_soon(stack: Stack) -> None:
-    call = stack.simulator.ring("user0")
-    response = stack.request("POST", stack.call_reject_async_url, body(call, ExtendedData='{"reason":"busy"}'))
+def post(stack: Stack, message: str) -> None:
+    response = stack.request("POST", stack.call_reject_async_url, message)
     assert response.status_code == 202
     assert response.json().keys() == {"MessageId"}
-    eventually(rejected(stack, call))
-    assert stack.simulator.call(call).extended_data == {"user0": '{"reason":"busy"}'}
 
 
-def test_what_is_posted_is_checked_before_it_is_taken(stack: Stack) -> None:
+def to_topic_with_raw_delivery(stack: Stack, message: str) -> None:
+    sns = stack.client("sns")
+    topic = sns.create_topic(Name="raw")["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=stack.outputs["QueueArn"], Attributes=raw)
+    sns.publish(TopicArn=topic, Message=message)
+
+
+@pytest.mark.parametrize("trigger", [post, *SENDERS.values(), to_topic_with_raw_delivery])
+def test_every_trigger_rejects_the_call(stack: Stack, trigger: Callable[[Stack, str], None]) -> None:
+    call_id = stack.simulator.ring("user0")
+    trigger(stack, body(call_id))
+    wait_until_rejected(stack, call_id)
+
+
+def test_the_async_route_rejects_an_invalid_request(stack: Stack) -> None:
     response = stack.request("POST", stack.call_reject_async_url, body("c" * 33))
     assert response.status_code == 400
     assert (response.json()["member"], response.json()["rule"]) == ("CallId", "maxLength")
 
 
-def test_nobody_posts_without_a_signature(stack: Stack) -> None:
-    response = stack.request("POST", stack.call_reject_async_url, body("call-1"), signed=False)
-    assert response.status_code == 403
+def test_messages_that_cannot_succeed_are_dead_letters_with_a_reason(stack: Stack) -> None:
+    call_id = stack.simulator.ring("user0")
+    invalid, unknown_user = body("c" * 33), body("call-1", user="unknown")
+    for message in (invalid, unknown_user, body(call_id)):
+        to_queue(stack, message)
+    reasons: dict[str, str] = {}
+
+    def all_found() -> bool:
+        reasons.update((letter["Body"], reason(letter)) for letter in letters(stack))
+        return reasons.keys() == {invalid, unknown_user}
+
+    until(all_found, WAIT_SECONDS, "The messages are not in the dead-letter queue")
+    wait_until_rejected(stack, call_id)
+    assert reasons[invalid].startswith("InvalidRequest: ")
+    assert reasons[unknown_user].startswith("UserNotRegistered: ")
 
 
-def test_a_message_of_a_server_is_done(stack: Stack) -> None:
-    call = stack.simulator.ring("user0")
-    send(stack, body(call))
-    eventually(rejected(stack, call))
-
-
-def test_an_event_on_the_bus_is_done(stack: Stack) -> None:
-    call = stack.simulator.ring("user0")
-    answer = stack.client("events").put_events(
-        Entries=[{"Source": "app.example", "DetailType": "CallRejectRequested", "Detail": body(call)}]
-    )
-    assert answer["FailedEntryCount"] == 0
-    eventually(rejected(stack, call))
-
-
-@pytest.mark.parametrize("raw", ["false", "true"])
-def test_a_notification_of_a_topic_is_done_raw_or_in_its_envelope(stack: Stack, raw: str) -> None:
-    call = stack.simulator.ring("user0")
-    sns = stack.client("sns")
-    topic = sns.create_topic(Name=f"declined-{raw}")["TopicArn"]
-    subscription = sns.subscribe(
-        TopicArn=topic,
-        Protocol="sqs",
-        Endpoint=stack.outputs["QueueArn"],
-        Attributes={"RawMessageDelivery": raw},
-        ReturnSubscriptionArn=True,
-    )["SubscriptionArn"]
-    sns.publish(TopicArn=topic, Message=body(call))
-    eventually(rejected(stack, call))
-    sns.unsubscribe(SubscriptionArn=subscription)
-
-
-def test_what_can_never_work_is_a_dead_letter_with_its_reason_and_its_neighbours_are_done(stack: Stack) -> None:
-    call = stack.simulator.ring("user0")
-    sent = ["no JSON", body("c" * 33), json.dumps({"FromUserId": "nobody", "CallId": "call-1"}), body(call)]
-    for message in sent:
-        send(stack, message)
-    found: list[tuple[str, str]] = []
-
-    def all_dead() -> bool:
-        found.extend(taken(stack))
-        return len(found) == 3
-
-    eventually(all_dead)
-    eventually(rejected(stack, call))
-    reasons = dict(found)
-    assert reasons["no JSON"] == "InvalidRequest: body breaks json"
-    assert reasons[sent[1]] == "InvalidRequest: CallId breaks maxLength"
-    assert reasons[sent[2]].startswith("UserNotRegistered: ZIM answered 660500002")
-
-
-def test_a_retryable_answer_is_tried_again_after_one_and_two_seconds(stack: Stack) -> None:
-    call = stack.simulator.ring("user0")
-    stack.simulator.fault("code", times=1, code=1)
-    stack.simulator.fault("code", times=1, code=660300005)
-    send(stack, body(call))
-    eventually(rejected(stack, call))
+def test_a_retryable_error_is_retried_after_one_and_two_seconds(stack: Stack) -> None:
+    call_id = stack.simulator.ring("user0")
+    stack.simulator.fault("code", code=1)
+    stack.simulator.fault("code", code=660300005)
+    to_queue(stack, body(call_id))
+    wait_until_rejected(stack, call_id)
     first, second, third = (record.monotonic for record in stack.simulator.requests())
     assert 1 <= second - first < 10
     assert 2 <= third - second < 10
 
 
-def test_a_dead_letter_that_is_mended_goes_the_way_back(stack: Stack) -> None:
-    call = stack.simulator.ring("user1")
+def test_a_dead_letter_can_be_moved_back_to_the_queue(stack: Stack) -> None:
+    call_id = stack.simulator.ring("user0")
     stack.simulator.fault("code", code=660500002)
-    send(stack, json.dumps({"FromUserId": "user1", "CallId": call}))
-    eventually(lambda: redrive(stack) == 1)
-    eventually(rejected(stack, call))
-
-
-def test_the_queues_function_sees_no_more_at_once_than_is_reserved_for_it(stack: Stack) -> None:
-    functions = stack.client("lambda")
-    (mapping,) = functions.list_event_source_mappings(EventSourceArn=stack.outputs["QueueArn"])["EventSourceMappings"]
-    function, _alias = mapping["FunctionArn"].rsplit(":", 1)
-    reserved = functions.get_function_concurrency(FunctionName=function)["ReservedConcurrentExecutions"]
-    assert mapping["ScalingConfig"]["MaximumConcurrency"] == reserved == 5
-    assert REGION in mapping["FunctionArn"]
+    to_queue(stack, body(call_id))
+    until(lambda: redrive(stack) == 1, WAIT_SECONDS, "The message is not in the dead-letter queue")
+    wait_until_rejected(stack, call_id)
