@@ -15,6 +15,12 @@ ALLOWED_ORIGIN = "https://app.example"
 WAIT_SECONDS = 60.0
 
 
+@pytest.fixture(scope="session")
+def deployed_stack() -> Iterator[Stack]:
+    with deployed(free_port(), free_port()) as stack:
+        yield stack
+
+
 @pytest.fixture
 def stack(deployed_stack: Stack) -> Stack:
     """The stack with IAM authorization, and a simulator in its initial state."""
