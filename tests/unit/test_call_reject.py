@@ -288,6 +288,7 @@ def test_a_full_window_is_an_error_with_the_whole_seconds_to_wait(
     error = failure(service, ring(zim))
     assert isinstance(error, RateLimited)
     assert error.retry_after == retry_after
+    assert f"{30 - passed:.3f} s" in error.cause
     assert attempts(service) == 0
     assert len(zim.requests()) == 1
 

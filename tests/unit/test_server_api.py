@@ -226,6 +226,20 @@ def test_a_response_that_does_not_arrive_times_out_at_the_deadline(zim: Simulato
     zim.clear_faults()
 
 
+def test_a_timeout_is_logged_with_its_seconds(zim: SimulatorClient) -> None:
+    zim.fault("hang")
+    assert "0.1 s" in failure(ServerApi(zim.url), seconds=0.1).cause
+    zim.clear_faults()
+
+
+def test_a_late_response_that_stalls_times_out_at_the_deadline(zim: SimulatorClient) -> None:
+    zim.settings(latency=0.6)
+    zim.fault("drip", seconds=10)
+    started = time.monotonic()
+    assert isinstance(failure(ServerApi(zim.url), seconds=0.8), ZimTimeout)
+    assert 0.8 <= time.monotonic() - started < 1.3
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -279,20 +293,22 @@ def test_nothing_is_sent_after_the_deadline(zim: SimulatorClient, seconds: float
 
 
 @pytest.mark.parametrize(
-    "new_api",
+    ("new_api", "fault"),
     [
-        lambda zim: ServerApi(zim.https_url),
-        lambda _: ServerApi(f"http://127.0.0.1:{free_port()}"),
-        lambda zim: ServerApi(zim.url),
+        (lambda zim: ServerApi(zim.https_url), "html"),
+        (lambda _: ServerApi(f"http://127.0.0.1:{free_port()}"), "html"),
+        *((lambda zim: ServerApi(zim.url), fault) for fault in ("cut_before", "cut_middle", "hang", "html")),
     ],
-    ids=["wrong certificate", "connection refused", "connection lost"],
+    ids=["wrong certificate", "connection refused", "connection lost", "response cut", "timeout", "not JSON"],
 )
-def test_no_error_shows_the_url_because_it_contains_the_signature(
-    zim: SimulatorClient, new_api: Callable[[SimulatorClient], ServerApi]
+def test_no_error_shows_the_error_of_a_library_which_can_contain_the_url_and_its_signature(
+    zim: SimulatorClient, new_api: Callable[[SimulatorClient], ServerApi], fault: Any
 ) -> None:
-    zim.fault("cut_before")
-    error = failure(new_api(zim))
-    assert "Signature=" not in f"{error.detail}{error.cause}{''.join(traceback.format_exception(error))}"
+    zim.fault(fault)
+    error = failure(new_api(zim), seconds=0.3)
+    assert "Signature=" not in f"{error.detail}{error.cause}"
+    assert "During handling" not in "".join(traceback.format_exception(error))
+    zim.clear_faults()
 
 
 @pytest.mark.parametrize(
@@ -314,6 +330,7 @@ def test_a_response_is_read_if_the_server_closes_the_connection_after_it(head: b
         b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000000\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx",
     ],
 )
 def test_a_malformed_response_is_unexpected(response: bytes) -> None:

@@ -47,7 +47,7 @@ def recorded() -> dict[str, Any]:
 def test_a_success_logs_one_line_and_counts_the_calls_and_their_times(log: Log) -> None:
     stats = CallStats()
     with observe("http", stats) as observation:
-        stats.attempts, stats.window_wait, stats.zim_time = 2, 0.25, 0.12345
+        stats.attempts, stats.window_wait, stats.zim_time = 2, 0.24996, 0.12345
         observation.request = REQUEST
         observation.response = ZimResponse(0, "success", "42")
     (line,) = log.lines
