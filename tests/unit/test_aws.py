@@ -1,9 +1,12 @@
 """The clients for AWS services: `zim.aws`."""
 
+import pytest
+
 from zim.aws import client
 
 
-def test_a_client_gives_up_after_seven_seconds_and_one_retry() -> None:
+def test_a_client_gives_up_after_seven_seconds_and_one_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_RETRY_MODE", "legacy")  # the environment does not change it
     config = client("sqs").meta.config
     assert config.retries["mode"] == "standard"
     longest_pause = 1  # before the first retry in standard mode

@@ -34,7 +34,7 @@ def test_an_outcome_has_a_status_a_retry_rule_and_a_queue_action(
 ) -> None:
     error_class = getattr(errors, name)
     error = error_class("detail", cause="cause")
-    assert error.name == name
+    assert (error.name, error.detail, error.cause) == (name, "detail", "cause")
     assert (error.status, error.retryable, error.retry_after, error.queue_action) == (
         status,
         retryable,
