@@ -133,6 +133,7 @@ def aws_environment(emulator_url: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_POLL_DELAY": "0.2",  # seconds; the default of 5 s is for AWS
         "SAM_CLI_TELEMETRY": "0",
     }
 
