@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,11 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from zim import http_api
 from zim.aws import client
-from zim.errors import CallRejectError, QueueUnavailable
+from zim.errors import CallRejectError, QueueUnavailable, RequestExpired
 from zim.request import CallRejectRequest
 from zim.telemetry import ACCEPTED, logger, metrics, observe
 
 JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
+EXPIRES_AFTER_SECONDS = int(os.environ["EXPIRES_AFTER_SECONDS"])
 QUEUE_URL = os.environ["QUEUE_URL"]
 
 queue = client("sqs")
@@ -25,11 +28,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Answer an HTTP API event with 202 and the message id, or with a problem."""
     try:
         with observe("http", success=ACCEPTED) as observation:
-            observation.request = http_api.parse_request(event, JWT_USER_CLAIM)
+            observation.request = _with_expiry(http_api.parse_request(event, JWT_USER_CLAIM))
             message_id = _send(observation.request)
     except CallRejectError as error:
         return http_api.problem_response(error)
     return http_api.response(202, {"MessageId": message_id})
+
+
+def _with_expiry(request: CallRejectRequest) -> CallRejectRequest:
+    """Return the request with ExpiresAt, so that it does not reject a later invitation under the same CallId."""
+    now = int(time.time())
+    if request.expires_at is None:
+        return replace(request, expires_at=now + EXPIRES_AFTER_SECONDS)
+    if request.expires_at <= now:
+        raise RequestExpired("ExpiresAt is in the past.")
+    return request
 
 
 def _send(request: CallRejectRequest) -> str:

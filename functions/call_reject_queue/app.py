@@ -6,6 +6,7 @@ that the reason is included. The redrive policy of the queue is only for message
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from zim.aws import client
 from zim.call_reject import CallRejectService
-from zim.errors import CallRejectError, QueueAction, RequestExpired
+from zim.errors import CallRejectError, QueueAction
 from zim.request import CallRejectRequest, parse_json
 from zim.settings import Settings
 from zim.telemetry import logger, metrics, observe
@@ -24,7 +25,7 @@ QUEUE_URL = os.environ["QUEUE_URL"]
 DEAD_LETTER_QUEUE_URL = os.environ["DEAD_LETTER_QUEUE_URL"]
 
 MAX_AGE_SECONDS = 600
-"""The longest time that an invitation can ring."""
+"""The longest time that an invitation can ring, so that every message expires, with or without ExpiresAt."""
 
 MAX_RETRY_DELAY_SECONDS = 30
 
@@ -59,13 +60,12 @@ def _process(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 
 def _process_message(record: SQSRecord, remaining_seconds: float) -> None:
-    age = time.time() - int(record.attributes.sent_timestamp) / 1000
+    sent_at = int(record.attributes.sent_timestamp) / 1000
+    age = time.time() - sent_at
     action, reason = QueueAction.DELETE, ""
     try:
         with observe("queue", service.stats) as observation:
-            observation.request = _parse(record.body)
-            if age > MAX_AGE_SECONDS:
-                raise RequestExpired(f"The request was on the queue for {age:.0f} s, longer than an invitation rings.")
+            observation.request = _parse(record.body, int(sent_at) + MAX_AGE_SECONDS)
             observation.response = service.reject(observation.request, remaining_seconds)
     except CallRejectError as error:
         action, reason = error.queue_action, f"{error.name}: {error.cause}"
@@ -76,15 +76,18 @@ def _process_message(record: SQSRecord, remaining_seconds: float) -> None:
     _apply(action, reason, record)
 
 
-def _parse(body: str) -> CallRejectRequest:
-    """Return the request in a message: bare, in the `detail` of an EventBridge event, or in an SNS notification."""
+def _parse(body: str, latest_expiry: int) -> CallRejectRequest:
+    """Return the request in a message: bare, in the `detail` of an EventBridge event, or either in an SNS notification.
+
+    The request expires at `latest_expiry` (Unix seconds) or earlier.
+    """
     members = parse_json(body)
-    if isinstance(members, dict):
-        if members.get("Type") == "Notification":
-            members = parse_json(members.get("Message"))
-        elif "detail-type" in members:
-            members = members.get("detail")
-    return CallRejectRequest.from_dict(members)
+    if isinstance(members, dict) and members.get("Type") == "Notification":
+        members = parse_json(members.get("Message"))
+    if isinstance(members, dict) and "detail-type" in members:
+        members = members.get("detail")
+    request = CallRejectRequest.from_dict(members)
+    return replace(request, expires_at=min(request.expires_at or latest_expiry, latest_expiry))
 
 
 def _apply(action: QueueAction, reason: str, record: SQSRecord) -> None:

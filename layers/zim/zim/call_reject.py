@@ -8,7 +8,7 @@ from typing import Self
 
 from zim.aws import client
 from zim.credentials import Credentials, CredentialsStore
-from zim.errors import CallRejectError, RateLimited, ZimUnreachable
+from zim.errors import CallRejectError, RateLimited, RequestExpired, ZimUnreachable
 from zim.rate_limit import RateLimitWindow, WindowFullError
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
@@ -96,10 +96,13 @@ class CallRejectService:
 
         Raises
         ------
+        RequestExpired
+            if ExpiresAt passes before a call can start.
         CallRejectError
             the subclass for what went wrong.
         """
         deadline = time.monotonic() + remaining_seconds - RESERVED_SECONDS
+        _raise_if_expired(request, wait=0.0)
         credentials = self._credentials.get()
         retried: set[RetryReason] = set()
         while True:
@@ -119,8 +122,11 @@ class CallRejectService:
 
     def _send(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> ZimResponse:
         """Send one call as soon as the rate limit allows, and return ZIM's response if its code is success."""
+        latest_start = deadline - MIN_CALL_SECONDS
+        if request.expires_at is not None:
+            latest_start = min(latest_start, time.monotonic() + request.expires_at - time.time())
         try:
-            with self._window.slot(deadline - MIN_CALL_SECONDS) as waited:
+            with self._window.slot(latest_start) as waited:
                 self.stats.attempts += 1
                 self.stats.window_wait += waited
                 started = time.monotonic()
@@ -129,6 +135,7 @@ class CallRejectService:
                 finally:
                     self.stats.zim_time += time.monotonic() - started
         except WindowFullError as full:
+            _raise_if_expired(request, wait=full.retry_after)
             raise RateLimited(
                 "The rate limit allows no call within the time for a response.",
                 cause=f"no call can start before the deadline: {full}",
@@ -136,3 +143,12 @@ class CallRejectService:
             ) from None
         raise_for_code(response)
         return response
+
+
+def _raise_if_expired(request: CallRejectRequest, wait: float) -> None:
+    """Raise RequestExpired if the request expires within the next `wait` seconds."""
+    if request.expires_at is not None and time.time() + wait >= request.expires_at:
+        raise RequestExpired(
+            "The request expired before the call was rejected.",
+            cause=f"expired at {request.expires_at}, now {time.time():.0f}, next possible call in {wait:.1f} s",
+        )

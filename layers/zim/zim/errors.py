@@ -154,6 +154,15 @@ class SecretUnavailable(CallRejectError):
     queue_action = QueueAction.RETRY_THEN_DEAD_LETTER
 
 
+class ZimRejectedRequest(CallRejectError):
+    """ZIM rejects the request with a final code that its documentation of CallReject does not list."""
+
+    status = 502
+    title = "ZIM rejected the request"
+    retryable = False
+    queue_action = QueueAction.DEAD_LETTER
+
+
 class ZimConfigurationError(CallRejectError):
     """ZIM rejects the AppId, the signature, the clock or the project of this server."""
 

@@ -63,7 +63,7 @@ class RateLimitWindow:
         Raises
         ------
         WindowFullError
-            immediately, without waiting, if there is no free slot by then.
+            if no call can start by then: immediately if that is known, else after the wait.
         """
         now = requested = self._clock()
         free = self._finished[0] + self._seconds if len(self._finished) == self._finished.maxlen else requested
@@ -72,6 +72,8 @@ class RateLimitWindow:
         while now < free:
             self._sleep(free - now)
             now = self._clock()
+        if now > deadline:
+            raise WindowFullError(0.0)
         try:
             yield now - requested
         finally:

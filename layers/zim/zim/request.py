@@ -13,6 +13,9 @@ from zim.errors import InvalidRequest
 
 EXTENDED_DATA_BYTES = 2048
 
+LATEST_EXPIRY = 253402300799
+"""The last second of the year 9999. A time in milliseconds, a common mistake, is later."""
+
 _TEXT = {"type": "string", "pattern": r"^[^\u0000\ud800-\udfff]*$"}
 
 USER_ID_SCHEMA: dict[str, Any] = {
@@ -27,7 +30,8 @@ USER_ID_SCHEMA: dict[str, Any] = {
 
 SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
-    "description": "a JSON object with FromUserId, CallId and optionally ExtendedData, and no other members",
+    "description": "a JSON object with FromUserId and CallId, optionally Reason or ExtendedData, optionally ExpiresAt, "
+    "and no other members",
     "type": "object",
     "required": ["FromUserId", "CallId"],
     "additionalProperties": False,
@@ -45,17 +49,33 @@ SCHEMA: dict[str, Any] = {
             "maxLength": EXTENDED_DATA_BYTES,
             **_TEXT,
         },
+        "Reason": {
+            "description": "decline or busy, instead of ExtendedData",
+            "type": "string",
+            "enum": ["decline", "busy"],
+        },
+        "ExpiresAt": {
+            "description": "the time after which the call must not be rejected, an integer of Unix seconds",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": LATEST_EXPIRY,
+        },
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CallRejectRequest:
-    """A valid request; `extended_data` is None if the caller left it out."""
+    """A valid request.
+
+    `extended_data` and `expires_at` (Unix seconds) are None if the caller left them out. A Reason becomes the
+    ExtendedData that ZEGOCLOUD's prebuilt UIKit sends.
+    """
 
     from_user_id: str
     call_id: str
     extended_data: str | None = field(default=None, repr=False)
+    expires_at: int | None = None
 
     @classmethod
     def from_dict(cls, members: Any) -> Self:
@@ -71,15 +91,35 @@ class CallRejectRequest:
         except SchemaValidationError as error:
             # Not chained: the validator's message quotes the value.
             raise _invalid(error, members) from None
-        request = cls(members["FromUserId"], members["CallId"], members.get("ExtendedData"))
-        if len((request.extended_data or "").encode()) > EXTENDED_DATA_BYTES:
+        extended_data, reason, expires_at = (members.get(name) for name in ("ExtendedData", "Reason", "ExpiresAt"))
+        if reason is not None and extended_data is not None:
+            raise _violation("exclusive", "Reason", SCHEMA["properties"]["Reason"])
+        if len((extended_data or "").encode()) > EXTENDED_DATA_BYTES:
             raise _violation("maxBytes", "ExtendedData", SCHEMA["properties"]["ExtendedData"])
-        return request
+        return cls(
+            members["FromUserId"],
+            members["CallId"],
+            extended_data if reason is None else _uikit_data(reason),
+            None if expires_at is None else int(expires_at),
+        )
 
-    def to_dict(self) -> dict[str, str]:
-        """Return the members under their public names, without ExtendedData if the caller left it out."""
-        members = {"FromUserId": self.from_user_id, "CallId": self.call_id}
-        return members if self.extended_data is None else {**members, "ExtendedData": self.extended_data}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the members under their public names, without those that are None."""
+        members = {
+            "FromUserId": self.from_user_id,
+            "CallId": self.call_id,
+            "ExtendedData": self.extended_data,
+            "ExpiresAt": self.expires_at,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def _uikit_data(reason: str) -> str:
+    """Return the ExtendedData by which the prebuilt UIKit tells the caller why a call was rejected.
+
+    See https://github.com/ZEGOCLOUD/zego_uikit_prebuilt_call_flutter.
+    """
+    return json.dumps({"invitation_id": "", "reason": reason, "custom_data": "", "v": "f1.0"})
 
 
 def parse_json(body: Any) -> Any:

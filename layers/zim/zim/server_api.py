@@ -132,8 +132,11 @@ def _query(request: CallRejectRequest, credentials: Credentials) -> str:
         "Timestamp": timestamp,
         "SignatureVersion": "2.0",
         "Signature": sign(credentials, nonce, timestamp),
-        **request.to_dict(),
+        "FromUserId": request.from_user_id,
+        "CallId": request.call_id,
     }
+    if request.extended_data is not None:
+        parameters["ExtendedData"] = request.extended_data
     # Not the `params` of requests, which encodes a space as `+`. That is a space in a form, but a plus sign in a URL.
     return urlencode(parameters, safe="", quote_via=quote)
 
