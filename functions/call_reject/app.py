@@ -1,7 +1,8 @@
-"""POST /call-reject and direct invocation: reject one call and return ZIM's response."""
+"""POST /call-reject and direct invocation: reject one call and return ZIM's response. Also runs the canary."""
 
 import json
 import os
+import secrets
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,10 +10,10 @@ from snapshot_restore_py import register_after_restore
 
 from zim import http_api
 from zim.call_reject import CallRejectService
-from zim.errors import CallRejectError
+from zim.errors import CallNotFound, CallRejectError
 from zim.request import CallRejectRequest
 from zim.settings import Settings
-from zim.telemetry import logger, metrics, observe
+from zim.telemetry import logger, metrics, observe, report_canary
 
 JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
 
@@ -23,10 +24,12 @@ register_after_restore(service.reset)  # SnapStart
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
 @metrics.log_metrics
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Return an HTTP response for an HTTP API event, and ZIM's response for a bare request."""
+    """Return an HTTP response for an HTTP API event, ZIM's response for a bare request, and nothing for the canary."""
     remaining_seconds = context.get_remaining_time_in_millis() / 1000
     if isinstance(event, dict) and "requestContext" in event:
         return _handle_http(event, remaining_seconds)
+    if isinstance(event, dict) and "CanaryUserId" in event:
+        return _run_canary(event["CanaryUserId"], remaining_seconds)
     return _handle_direct(event, remaining_seconds)
 
 
@@ -50,3 +53,19 @@ def _handle_direct(event: Any, remaining_seconds: float) -> dict[str, Any]:
         error.args = (json.dumps(http_api.problem(error)),)
         raise
     return observation.response.to_dict()
+
+
+def _run_canary(user_id: str, remaining_seconds: float) -> dict[str, Any]:
+    """Reject a call that cannot exist: ZIM answers that it does not find it if secret, clock, host and project are right."""
+    service.stats.reset()
+    failure = None
+    try:
+        request = CallRejectRequest.from_dict({"FromUserId": user_id, "CallId": f"canary-{secrets.token_hex(8)}"})
+        service.reject(request, remaining_seconds)
+        failure = "ZIM accepted a call that does not exist"
+    except CallNotFound:
+        pass
+    except CallRejectError as error:
+        failure = f"{error.name}: {error.cause}"
+    report_canary(failure, service.stats)
+    return {"CanaryFailed": failure}

@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
 
@@ -15,6 +14,7 @@ from zim.response import ZimResponse
 from zim.return_codes import SIGNATURE_REJECTED, raise_for_code
 from zim.server_api import ServerApi
 from zim.settings import Settings
+from zim.telemetry import CallStats
 
 RESERVED_SECONDS = 0.5
 """The part of an invocation's remaining time that is kept for the response, the log line and the metrics."""
@@ -24,22 +24,6 @@ MIN_CALL_SECONDS = 1.0
 
 MIN_REFRESH_SECONDS = 8.0
 """The secret is not refreshed with less time than this left: reading it can take 7 s."""
-
-
-@dataclass(slots=True)
-class CallStats:
-    """What the current request has used: calls sent, and seconds spent waiting for the rate limit and for ZIM.
-
-    An execution environment handles one request at a time, so one object serves all of them.
-    """
-
-    attempts: int = 0
-    window_wait: float = 0.0
-    zim_time: float = 0.0
-
-    def reset(self) -> None:
-        """Start a new request."""
-        self.attempts, self.window_wait, self.zim_time = 0, 0.0, 0.0
 
 
 class RetryReason(Enum):

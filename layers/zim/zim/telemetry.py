@@ -6,17 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 
 from zim.errors import CallRejectError
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
-
-if TYPE_CHECKING:
-    from zim.call_reject import CallStats
 
 # json.dumps escapes to ASCII, so no character in a CallId or a response of ZIM can break a line.
 logger = Logger(location=None, json_serializer=functools.partial(json.dumps, default=str))
@@ -28,6 +23,22 @@ for _library in ("botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 _SERVER_ERROR = 500
+
+
+@dataclass(slots=True)
+class CallStats:
+    """What the current request has used: calls sent, and seconds spent waiting for the rate limit and for ZIM.
+
+    An execution environment handles one request at a time, so one object serves all of them.
+    """
+
+    attempts: int = 0
+    window_wait: float = 0.0
+    zim_time: float = 0.0
+
+    def reset(self) -> None:
+        """Start a new request."""
+        self.attempts, self.window_wait, self.zim_time = 0, 0.0, 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Observation:
 
 
 @contextmanager
-def observe(trigger: str, stats: "CallStats | None" = None, success: Success = REJECTED) -> Iterator[Observation]:
+def observe(trigger: str, stats: CallStats | None = None, success: Success = REJECTED) -> Iterator[Observation]:
     """Log one line and count one outcome for the request that the block handles.
 
     Parameters
@@ -64,8 +75,8 @@ def observe(trigger: str, stats: "CallStats | None" = None, success: Success = R
     success
         The outcome if no error leaves the block. An unexpected error is neither logged nor counted here.
     """
-    if stats:
-        stats.reset()
+    stats = stats or CallStats()
+    stats.reset()
     observation = Observation()
     try:
         yield observation
@@ -76,13 +87,8 @@ def observe(trigger: str, stats: "CallStats | None" = None, success: Success = R
     _report(success.name, success.status, success.message, trigger, observation, stats)
 
 
-def _report(
-    outcome: str, status: int, message: str, trigger: str, observation: Observation, stats: "CallStats | None"
-) -> None:
+def _report(outcome: str, status: int, message: str, trigger: str, observation: Observation, stats: CallStats) -> None:
     request, response = observation.request, observation.response
-    window_wait_ms = round(stats.window_wait * 1000, 1) if stats else 0.0
-    zim_ms = round(stats.zim_time * 1000, 1) if stats else 0.0
-    attempts = stats.attempts if stats else 0
     log = logger.error if status >= _SERVER_ERROR else logger.info
     log(
         message,
@@ -93,14 +99,39 @@ def _report(
             "call_id": request.call_id if request else None,
             "code": response.code if response else None,
             "zim_request_id": response.request_id if response else None,
-            "attempts": attempts,
-            "window_wait_ms": window_wait_ms,
-            "zim_ms": zim_ms,
+            "attempts": stats.attempts,
+            "window_wait_ms": _milliseconds(stats.window_wait),
+            "zim_ms": _milliseconds(stats.zim_time),
         },
     )
     metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
-    if attempts:
+    _count_calls(stats)
+
+
+def report_canary(failure: str | None, stats: CallStats) -> None:
+    """Log and count one run of the canary, separate from the requests of users.
+
+    Parameters
+    ----------
+    failure
+        What went wrong, or None if the canary passed.
+    stats
+        The attempts and times of the service.
+    """
+    log = logger.error if failure else logger.info
+    log(f"canary failed: {failure}" if failure else "canary passed", extra={"trigger": "canary"})
+    metrics.add_metric(name="CanaryFailed", unit=MetricUnit.Count, value=1 if failure else 0)
+    _count_calls(stats)
+
+
+def _count_calls(stats: CallStats) -> None:
+    if stats.attempts:
         # ZIM's limit applies to each second, so the metric has a resolution of one second.
-        metrics.add_metric(name="ZimCalls", unit=MetricUnit.Count, value=attempts, resolution=MetricResolution.High)
-        metrics.add_metric(name="WindowWait", unit=MetricUnit.Milliseconds, value=window_wait_ms)
-        metrics.add_metric(name="ZimTime", unit=MetricUnit.Milliseconds, value=zim_ms)
+        high = MetricResolution.High
+        metrics.add_metric(name="ZimCalls", unit=MetricUnit.Count, value=stats.attempts, resolution=high)
+        metrics.add_metric(name="WindowWait", unit=MetricUnit.Milliseconds, value=_milliseconds(stats.window_wait))
+        metrics.add_metric(name="ZimTime", unit=MetricUnit.Milliseconds, value=_milliseconds(stats.zim_time))
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
