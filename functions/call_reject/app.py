@@ -24,11 +24,11 @@ register_after_restore(service.reset)  # SnapStart
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
 @metrics.log_metrics
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Return an HTTP response for an HTTP API event, ZIM's response for a bare request, and nothing for the canary."""
+    """Return an HTTP response for an HTTP API event, ZIM's response for a bare request, and whether the canary passed."""
     remaining_seconds = context.get_remaining_time_in_millis() / 1000
     if isinstance(event, dict) and "requestContext" in event:
         return _handle_http(event, remaining_seconds)
-    if isinstance(event, dict) and "CanaryUserId" in event:
+    if isinstance(event, dict) and event.keys() == {"CanaryUserId"}:
         return _run_canary(event["CanaryUserId"], remaining_seconds)
     return _handle_direct(event, remaining_seconds)
 
@@ -56,7 +56,7 @@ def _handle_direct(event: Any, remaining_seconds: float) -> dict[str, Any]:
 
 
 def _run_canary(user_id: str, remaining_seconds: float) -> dict[str, Any]:
-    """Reject a call that cannot exist: ZIM answers that it does not find it if secret, clock, host and project are right."""
+    """Reject a call that does not exist. ZIM answers that it is not found if secret, clock, host and project are right."""
     service.stats.reset()
     failure = None
     try:
@@ -68,4 +68,4 @@ def _run_canary(user_id: str, remaining_seconds: float) -> dict[str, Any]:
     except CallRejectError as error:
         failure = f"{error.name}: {error.cause}"
     report_canary(failure, service.stats)
-    return {"CanaryFailed": failure}
+    return {"passed": failure is None}
