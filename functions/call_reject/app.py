@@ -1,30 +1,26 @@
 """POST /call-reject and direct invocation: reject one call and return ZIM's response. Also runs the canary."""
 
+from zim.startup import service
+
 import json
 import os
 import secrets
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from snapshot_restore_py import register_after_restore
 
 from zim import http_api
-from zim.call_reject import CallRejectService
 from zim.errors import CallNotFound, CallRejectError
 from zim.request import CallRejectRequest
-from zim.settings import Settings
 from zim.telemetry import logger, metrics, observe, report_canary
 
 JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
-
-service = CallRejectService.from_settings(Settings.from_environment(os.environ))
-register_after_restore(service.reset)  # SnapStart
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
 @metrics.log_metrics
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Return an HTTP response for an HTTP API event, ZIM's response for a bare request, and whether the canary passed."""
+    """Return an HTTP response for an HTTP API event, and ZIM's response for a bare request."""
     remaining_seconds = context.get_remaining_time_in_millis() / 1000
     if isinstance(event, dict) and "requestContext" in event:
         return _handle_http(event, remaining_seconds)
@@ -56,7 +52,10 @@ def _handle_direct(event: Any, remaining_seconds: float) -> dict[str, Any]:
 
 
 def _run_canary(user_id: str, remaining_seconds: float) -> dict[str, Any]:
-    """Reject a call that does not exist. ZIM answers that it is not found if secret, clock, host and project are right."""
+    """Reject a call that does not exist.
+
+    ZIM answers that it does not find the call only if the secret, the clock, the host and the project are right.
+    """
     service.stats.reset()
     failure = None
     try:

@@ -4,6 +4,8 @@ A retry sets the visibility timeout of the message. The function itself sends a 
 that the reason is included. The redrive policy of the queue is only for messages that crash the function.
 """
 
+from zim.startup import service
+
 import os
 import time
 from dataclasses import replace
@@ -15,10 +17,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from zim.aws import client
-from zim.call_reject import CallRejectService
 from zim.errors import CallRejectError, QueueAction
 from zim.request import CallRejectRequest, parse_json
-from zim.settings import Settings
 from zim.telemetry import logger, metrics, observe
 
 QUEUE_URL = os.environ["QUEUE_URL"]
@@ -32,7 +32,6 @@ MAX_RETRY_DELAY_SECONDS = 30
 MAX_RECEIVES = 10
 """Receives before RETRY_THEN_DEAD_LETTER gives up, after about two and a half minutes."""
 
-service = CallRejectService.from_settings(Settings.from_environment(os.environ))
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 queue = client("sqs")
 

@@ -3,9 +3,7 @@
 import math
 import time
 from enum import Enum, auto
-from typing import Self
 
-from zim.aws import client
 from zim.credentials import Credentials, CredentialsStore
 from zim.errors import CallRejectError, RateLimited, RequestExpired, ZimUnreachable
 from zim.rate_limit import RateLimitWindow, WindowFullError
@@ -13,7 +11,6 @@ from zim.request import CallRejectRequest
 from zim.response import ZimResponse
 from zim.return_codes import SIGNATURE_REJECTED, raise_for_code
 from zim.server_api import ServerApi
-from zim.settings import Settings
 from zim.telemetry import CallStats
 
 RESERVED_SECONDS = 0.5
@@ -52,15 +49,6 @@ class CallRejectService:
         self._window = window
         self._server_api = server_api
         self.stats = CallStats()
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Return a service with these settings. Nothing is read or sent yet."""
-        return cls(
-            CredentialsStore(settings.secret_id, client("secretsmanager")),
-            RateLimitWindow(settings.calls_per_second, settings.reserved_concurrency),
-            ServerApi(settings.api_base_url),
-        )
 
     def reset(self) -> None:
         """Discard cached state after a SnapStart restore: the snapshot may be old, and others are restored from it."""

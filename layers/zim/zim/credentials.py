@@ -1,7 +1,9 @@
 """AppId and ServerSecret from Secrets Manager, cached."""
 
+import contextlib
 import json
 import re
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -38,6 +40,22 @@ class CredentialsStore:
         self._client = client
         self._cached: Credentials | None = None
         self._read_at = 0.0
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def prefetch(self) -> None:
+        """Start to read the secret in a thread. A failure has no effect: `get` then reads the secret again."""
+        self._thread = threading.Thread(target=self._prefetch, daemon=True)
+        self._thread.start()
+
+    def _prefetch(self) -> None:
+        with contextlib.suppress(SecretUnavailable):
+            self.get()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the prefetch has ended, at most this long."""
+        if self._thread:
+            self._thread.join(seconds)
 
     def get(self, *, force_refresh: bool = False) -> Credentials:
         """Return the credentials, at most `MAX_AGE_SECONDS` old, or read now if `force_refresh` is set.
@@ -47,12 +65,13 @@ class CredentialsStore:
         SecretUnavailable
             if the secret cannot be read or is malformed; the next call reads it again.
         """
-        now = time.time()
-        if self._cached is None or force_refresh or now - self._read_at >= MAX_AGE_SECONDS:
-            self._cached = None
-            self._cached = _parse(self._read())
-            self._read_at = now
-        return self._cached
+        with self._lock:
+            now = time.time()
+            if self._cached is None or force_refresh or now - self._read_at >= MAX_AGE_SECONDS:
+                self._cached = None
+                self._cached = _parse(self._read())
+                self._read_at = now
+            return self._cached
 
     def clear(self) -> None:
         """Discard the cached credentials."""

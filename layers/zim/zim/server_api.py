@@ -4,6 +4,7 @@ See https://www.zegocloud.com/docs/zim-server/accessing-server-apis and
 https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation.
 """
 
+import errno
 import hashlib
 import json
 import secrets
@@ -13,12 +14,13 @@ from urllib.parse import quote, urlencode
 import requests
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
+from zim.connection import CONNECT_TIMEOUT_SECONDS, Connector
 from zim.credentials import Credentials
 from zim.errors import UnexpectedZimResponse, ZimTimeout, ZimUnreachable
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
+from zim.session import Session
 
-CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024
 """ZIM's responses take a few hundred bytes."""
@@ -47,29 +49,18 @@ def sign(credentials: Credentials, nonce: str, timestamp: int) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class _Session(requests.Session):
-    """A session that never looks at redirects.
-
-    Even with `allow_redirects=False`, requests reads the whole body of a redirect, without a limit of time or size, and
-    raises ValueError if the Location is malformed.
-    """
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature of requests
-        return None
-
-
 class ServerApi:
     """A client that keeps its connection to ZIM open."""
 
-    def __init__(self, base_url: str, verify: bool | str = True) -> None:  # noqa: FBT001, FBT002 - as in requests
+    def __init__(self, base_url: str, connector: Connector) -> None:
         self._url = f"{base_url}/"
-        self._session = _Session()
-        self._session.trust_env = False  # no proxies, no .netrc
-        self._session.verify = verify
+        self._connector = connector
+        self._session = Session(connector)
         self._session.headers = requests.structures.CaseInsensitiveDict(HEADERS)
 
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
+        self._connector.discard()
         self._session.close()
 
     def call_reject(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> ZimResponse:
@@ -107,15 +98,13 @@ class ServerApi:
                 body = _read(response, min(started + CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS, deadline))
                 return _parse(response.status_code, body)
         # Log only the names of these errors: their messages quote the URL, which contains the signature.
-        except (requests.ReadTimeout, ReadTimeoutError):
+        except (requests.ReadTimeout, ReadTimeoutError) as error:
+            if _is_unacknowledged(error):
+                raise _connection_lost() from None
             raise _timeout(f"no response within {read_timeout:.1f} s") from None
         except requests.ConnectionError as error:
             if error.args and isinstance(error.args[0], ProtocolError):
-                raise ZimUnreachable(
-                    "The connection to ZIM closed before a response. The call may have been rejected.",
-                    cause="the connection closed before a response",
-                    connection_lost=True,
-                ) from None
+                raise _connection_lost() from None
             raise ZimUnreachable(
                 "Cannot connect to ZIM. The call was not rejected.", cause=f"{type(error).__name__} while connecting"
             ) from None
@@ -173,6 +162,20 @@ def _parse(status: int, body: bytes) -> ZimResponse:
     if type(code) is not int:
         raise _unexpected("no Code")
     return ZimResponse(code, str(members.get("Message", "")), str(members.get("RequestId", "")))
+
+
+def _is_unacknowledged(error: Exception) -> bool:
+    """Return whether the kernel gave up on sent data (`TCP_USER_TIMEOUT`), which urllib3 reports as a read timeout."""
+    timeout = error.args[0] if isinstance(error, requests.ReadTimeout) else error
+    return getattr(timeout.__cause__, "errno", None) == errno.ETIMEDOUT
+
+
+def _connection_lost() -> ZimUnreachable:
+    return ZimUnreachable(
+        "The connection to ZIM closed before a response. The call may have been rejected.",
+        cause="the connection closed before a response",
+        connection_lost=True,
+    )
 
 
 def _timeout(cause: str) -> ZimTimeout:

@@ -1,0 +1,117 @@
+"""Connections to ZIM, the first of them opened while the function starts.
+
+Uses only the standard library and certifi, because it is imported first: DNS, TCP and TLS take two or three round
+trips, and the other modules are imported meanwhile.
+"""
+
+import contextlib
+import socket
+import ssl
+import threading
+from urllib.parse import urlsplit
+
+import certifi
+
+CONNECT_TIMEOUT_SECONDS = 2.0
+
+UNACKNOWLEDGED_MILLISECONDS = 800
+"""Data that ZIM does not acknowledge in this time ends the connection: the other end is gone without closing it."""
+
+
+class Connector:
+    """Opens connections to one host.
+
+    Parameters
+    ----------
+    base_url
+        `https://host` or `http://host:port`.
+    ca_file
+        The certificates to trust. The default is certifi's.
+    """
+
+    def __init__(self, base_url: str, ca_file: str | None = None) -> None:
+        url = urlsplit(base_url)
+        self._tls = url.scheme == "https"
+        self._host = url.hostname or ""
+        self._port = url.port or (443 if self._tls else 80)
+        self._ca_file = ca_file or certifi.where()
+        self._context: ssl.SSLContext | None = None
+        self._context_lock = threading.Lock()
+        self._prepared: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    def prepare(self) -> None:
+        """Start to open a connection in a thread. A failure has no effect: `connect` then opens one."""
+        self._thread = threading.Thread(target=self._prepare, daemon=True)
+        self._thread.start()
+        if self._tls:
+            # Load the certificates while the thread waits for the TCP connection.
+            self._ssl_context()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the prepared connection is open or has failed, at most this long."""
+        if self._thread:
+            self._thread.join(seconds)
+
+    def discard(self) -> None:
+        """Close the prepared connection."""
+        if self._prepared:
+            self._prepared.close()
+            self._prepared = None
+
+    def connect(self, timeout: float) -> socket.socket:
+        """Return the prepared connection if it is still open, otherwise a new one.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for each step of a connection.
+
+        Raises
+        ------
+        OSError
+            if there is no connection; TimeoutError if it is not open in time, ssl.SSLError if TLS fails.
+        """
+        self.wait(timeout)
+        prepared, self._prepared = self._prepared, None
+        if prepared:
+            if _is_open(prepared):
+                prepared.settimeout(timeout)
+                return prepared
+            prepared.close()
+        return self._open(timeout)
+
+    def _prepare(self) -> None:
+        with contextlib.suppress(OSError):
+            self._prepared = self._open(CONNECT_TIMEOUT_SECONDS)
+
+    def _open(self, timeout: float) -> socket.socket:
+        connection = socket.create_connection((self._host, self._port), timeout)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLISECONDS)
+            if self._tls:
+                return self._ssl_context().wrap_socket(connection, server_hostname=self._host)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        with self._context_lock:
+            if self._context is None:
+                self._context = ssl.create_default_context(cafile=self._ca_file)
+            return self._context
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Return whether an unused connection is still open. Reads what TLS sends without a request, such as tickets."""
+    connection.settimeout(0)
+    try:
+        connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return True
+    except OSError:
+        return False
+    return False

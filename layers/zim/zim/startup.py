@@ -1,0 +1,53 @@
+"""The service of this execution environment, created once. Functions that call ZIM import this module first.
+
+The order of the statements matters: a thread connects to ZIM while the main thread imports botocore, and another one
+reads the secret while the main thread imports the rest.
+"""
+
+import os
+
+from zim.connection import Connector
+from zim.settings import Settings
+
+MAX_WAIT_SECONDS = 1.0
+"""The longest time that the start waits for the connection and for the secret. A request then continues to wait."""
+
+# A snapshot must not contain connections or secrets.
+_is_snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+_settings = Settings.from_environment(os.environ)
+_connector = Connector(_settings.api_base_url)
+if not _is_snapshot:
+    _connector.prepare()
+
+from zim.aws import client  # noqa: E402
+from zim.credentials import CredentialsStore  # noqa: E402
+
+_credentials = CredentialsStore(_settings.secret_id, client("secretsmanager"))
+if not _is_snapshot:
+    _credentials.prefetch()
+
+from snapshot_restore_py import register_after_restore  # noqa: E402
+
+from zim.call_reject import CallRejectService  # noqa: E402
+from zim.rate_limit import RateLimitWindow  # noqa: E402
+from zim.server_api import ServerApi  # noqa: E402
+
+service = CallRejectService(
+    _credentials,
+    RateLimitWindow(_settings.calls_per_second, _settings.reserved_concurrency),
+    ServerApi(_settings.api_base_url, _connector),
+)
+
+
+def _after_restore() -> None:
+    service.reset()
+    _connector.prepare()
+    _credentials.prefetch()
+
+
+register_after_restore(_after_restore)  # SnapStart
+
+if not _is_snapshot:
+    _connector.wait(MAX_WAIT_SECONDS)
+    _credentials.wait(MAX_WAIT_SECONDS)
