@@ -21,16 +21,18 @@ def parse_request(event: dict[str, Any], user_claim: str | None) -> CallRejectRe
     event
         The event of an HTTP API.
     user_claim
-        The claim of the caller's JWT that is the FromUserId, or None if the API authorizes callers by IAM.
+        The claim of the caller's JWT that is the FromUserId, or None if the function expects callers that IAM
+        authorizes.
 
     Raises
     ------
     InvalidRequest
         if the body is not a valid request.
     Forbidden
-        if the token does not identify a user, or the body names another one.
+        if the route authorized the caller in another way than the function expects, if the token does not identify a
+        user, or if the body names another one.
     """
-    user = _token_user(event, user_claim) if user_claim else None
+    user = _authorized_user(event, user_claim)
     body = event.get("body")
     members = parse_json(base64.b64decode(body) if body and event.get("isBase64Encoded") else body)
     if user is not None and isinstance(members, dict):
@@ -42,9 +44,21 @@ def parse_request(event: dict[str, Any], user_claim: str | None) -> CallRejectRe
     return CallRejectRequest.from_dict(members)
 
 
-def _token_user(event: dict[str, Any], claim: str) -> str:
+def _authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
+    """Return the user of the token, or None if IAM authorized the caller, who can act for any user.
+
+    The event says how the route authorized the caller. During a deployment or after a rollback, that can differ from
+    what this version of the function is configured for.
+    """
     authorizer = event["requestContext"].get("authorizer") or {}
-    user = authorizer.get("jwt", {}).get("claims", {}).get(claim)
+    if bool(claim) != ("jwt" in authorizer):
+        raise Forbidden(
+            "The API and its function expect different authorization. If this lasts, contact the operator.",
+            cause=f"expected {'a JWT' if claim else 'IAM'}, the authorizer is {', '.join(authorizer) or 'missing'}",
+        )
+    if not claim:
+        return None
+    user = authorizer["jwt"].get("claims", {}).get(claim)
     if user is None:
         raise Forbidden(f"The token has no claim {claim}.")
     try:

@@ -50,13 +50,24 @@ class Settings:
                 "ZimCallsPerSecondLimit only if ZEGOCLOUD has granted your AppId a higher limit."
             )
         return cls(
-            secret_id=_match(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret"),
+            secret_id=_secret_id(environment),
             api_base_url=_match(
                 environment, "ZIM_API_BASE_URL", ZIM_API_BASE_URL, "the https URL of a ZIM host, or a loopback address"
             ).rstrip("/"),
             calls_per_second=calls,
             reserved_concurrency=_positive_number(environment, "RESERVED_CONCURRENCY"),
         )
+
+
+def _secret_id(environment: Mapping[str, str]) -> str:
+    secret_id = _match(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret")
+    region = environment.get("AWS_REGION")
+    if secret_id.startswith("arn:") and secret_id.split(":")[3] != region:
+        raise SettingsError(
+            f"ZIM_SECRET_ID must be a secret in the region of this function, {region}. It is {secret_id!r}. "
+            "Replicate the secret to this region, and set the parameter ZimSecretArn to the ARN of the replica."
+        )
+    return secret_id
 
 
 def _match(environment: Mapping[str, str], name: str, pattern: str, what: str) -> str:
