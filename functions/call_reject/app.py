@@ -10,11 +10,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from zim import http_api
+from zim.allowance import UserAllowance
 from zim.errors import CallNotFound, CallRejectError
 from zim.request import CallRejectRequest
 from zim.telemetry import logger, metrics, observe, report_canary
 
 JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
+
+allowance = UserAllowance()
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", log_event=False)
@@ -32,7 +35,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 def _handle_http(event: dict[str, Any], remaining_seconds: float) -> dict[str, Any]:
     try:
         with observe("http", service.stats) as observation:
-            observation.request = http_api.parse_request(event, JWT_USER_CLAIM)
+            user = observation.user_id = http_api.authorized_user(event, JWT_USER_CLAIM)
+            if user:
+                allowance.use(user)
+            observation.request = http_api.parse_request(event, user)
             observation.response = service.reject(observation.request, remaining_seconds)
     except CallRejectError as error:
         return http_api.problem_response(error)

@@ -10,15 +10,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from zim import http_api
+from zim.allowance import UserAllowance
 from zim.aws import client
 from zim.errors import CallRejectError, QueueUnavailable, RequestExpired
 from zim.request import CallRejectRequest
-from zim.telemetry import ACCEPTED, logger, metrics, observe
+from zim.telemetry import ACCEPTED, hash_user_id, logger, metrics, observe
 
 JWT_USER_CLAIM = os.environ.get("JWT_USER_CLAIM")
 EXPIRES_AFTER_SECONDS = int(os.environ["EXPIRES_AFTER_SECONDS"])
 QUEUE_URL = os.environ["QUEUE_URL"]
 
+allowance = UserAllowance()
 queue = client("sqs")
 
 
@@ -28,7 +30,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Answer an HTTP API event with 202 and the message id, or with a problem."""
     try:
         with observe("http", success=ACCEPTED) as observation:
-            observation.request = _with_expiry(http_api.parse_request(event, JWT_USER_CLAIM))
+            user = observation.user_id = http_api.authorized_user(event, JWT_USER_CLAIM)
+            if user:
+                allowance.use(user)
+            observation.request = _with_expiry(http_api.parse_request(event, user))
             message_id = _send(observation.request)
     except CallRejectError as error:
         return http_api.problem_response(error)
@@ -47,10 +52,17 @@ def _with_expiry(request: CallRejectRequest) -> CallRejectRequest:
 
 def _send(request: CallRejectRequest) -> str:
     try:
-        # json.dumps escapes to ASCII, because a message cannot contain every character that ExtendedData can.
-        message_id: str = queue.send_message(QueueUrl=QUEUE_URL, MessageBody=json.dumps(request.to_dict()))["MessageId"]
+        message: dict[str, str] = queue.send_message(
+            QueueUrl=QUEUE_URL,
+            # json.dumps escapes to ASCII, because a message cannot contain every character that ExtendedData can.
+            MessageBody=json.dumps(request.to_dict()),
+            # Fair queues: SQS delivers the messages of other users first while one user has a backlog.
+            MessageGroupId=hash_user_id(request.from_user_id),
+            # Callers of the API cannot set attributes, so the queue function knows that this message is from one.
+            MessageAttributes={"Source": {"DataType": "String", "StringValue": "api"}},
+        )
     except (BotoCoreError, ClientError) as error:
         raise QueueUnavailable(
             "The queue did not confirm the request. It may have been queued.", cause=f"cannot send the message: {error}"
         ) from None
-    return message_id
+    return message["MessageId"]

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from zim.aws import client
-from zim.errors import CallRejectError, QueueAction
+from zim.errors import CallNotFound, CallRejectError, InvalidRequest, QueueAction, UserNotRegistered, ZimRejectedRequest
 from zim.request import CallRejectRequest, parse_json
 from zim.telemetry import logger, metrics, observe
 
@@ -31,6 +31,11 @@ MAX_RETRY_DELAY_SECONDS = 30
 
 MAX_RECEIVES = 10
 """Receives before RETRY_THEN_DEAD_LETTER gives up, after about two and a half minutes."""
+
+CALLER_ERRORS = (CallNotFound, InvalidRequest, UserNotRegistered, ZimRejectedRequest)
+"""Errors that the caller of the API caused. They never fill the dead-letter queue, which rings an alarm."""
+
+MAX_RECEIVES_CALLER_ERROR = 3
 
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 queue = client("sqs")
@@ -61,18 +66,19 @@ def _process(record: SQSRecord, lambda_context: LambdaContext) -> None:
 def _process_message(record: SQSRecord, remaining_seconds: float) -> None:
     sent_at = int(record.attributes.sent_timestamp) / 1000
     age = time.time() - sent_at
-    action, reason = QueueAction.DELETE, ""
+    failure: CallRejectError | None = None
     try:
         with observe("queue", service.stats) as observation:
             observation.request = _parse(record.body, int(sent_at) + MAX_AGE_SECONDS)
             observation.response = service.reject(observation.request, remaining_seconds)
     except CallRejectError as error:
-        action, reason = error.queue_action, f"{error.name}: {error.cause}"
-    if action is not QueueAction.RETRY_THEN_DEAD_LETTER:
+        failure = error
+    if failure is None or failure.queue_action is not QueueAction.RETRY_THEN_DEAD_LETTER:
         # The metric of SQS ignores messages that were received three times or more, as retried ones soon are. Messages
         # that can become dead letters are excluded: they have an alarm, and a wrong CallId is not a slow queue.
         metrics.add_metric(name="MessageAge", unit=MetricUnit.Seconds, value=age)
-    _apply(action, reason, record)
+    if failure:
+        _handle_failure(failure, record)
 
 
 def _parse(body: str, latest_expiry: int) -> CallRejectRequest:
@@ -89,10 +95,9 @@ def _parse(body: str, latest_expiry: int) -> CallRejectRequest:
     return replace(request, expires_at=min(request.expires_at or latest_expiry, latest_expiry))
 
 
-def _apply(action: QueueAction, reason: str, record: SQSRecord) -> None:
+def _handle_failure(error: CallRejectError, record: SQSRecord) -> None:
     receives = int(record.attributes.approximate_receive_count or 1)
-    if action is QueueAction.RETRY_THEN_DEAD_LETTER:
-        action = QueueAction.RETRY if receives < MAX_RECEIVES else QueueAction.DEAD_LETTER
+    action = _queue_action(error, receives, from_api=_is_from_api(record))
     if action is QueueAction.RETRY:
         delay = min(2 ** (receives - 1), MAX_RETRY_DELAY_SECONDS)
         queue.change_message_visibility(
@@ -103,5 +108,21 @@ def _apply(action: QueueAction, reason: str, record: SQSRecord) -> None:
         queue.send_message(
             QueueUrl=DEAD_LETTER_QUEUE_URL,
             MessageBody=record.body,
-            MessageAttributes={"Reason": {"DataType": "String", "StringValue": reason}},
+            MessageAttributes={"Reason": {"DataType": "String", "StringValue": f"{error.name}: {error.cause}"}},
         )
+
+
+def _queue_action(error: CallRejectError, receives: int, *, from_api: bool) -> QueueAction:
+    """Return DELETE, RETRY or DEAD_LETTER."""
+    caller_error = from_api and isinstance(error, CALLER_ERRORS)
+    action = error.queue_action
+    if action is QueueAction.RETRY_THEN_DEAD_LETTER:
+        max_receives = MAX_RECEIVES_CALLER_ERROR if caller_error else MAX_RECEIVES
+        action = QueueAction.RETRY if receives < max_receives else QueueAction.DEAD_LETTER
+    return QueueAction.DELETE if caller_error and action is QueueAction.DEAD_LETTER else action
+
+
+def _is_from_api(record: SQSRecord) -> bool:
+    """Return whether POST /call-reject/async sent the message."""
+    source = record.message_attributes.get("Source")
+    return source is not None and source.string_value == "api"

@@ -126,6 +126,15 @@ class RequestExpired(CallRejectError):
     queue_action = QueueAction.DELETE
 
 
+class RequestTooLarge(CallRejectError):
+    """The body is larger than any valid request."""
+
+    status = 413
+    title = "Request too large"
+    retryable = False
+    queue_action = QueueAction.DEAD_LETTER
+
+
 class UserNotRegistered(CallRejectError):
     """ZIM does not know the user."""
 

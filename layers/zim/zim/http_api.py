@@ -9,46 +9,30 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 
-from zim.errors import CallRejectError, Forbidden, InvalidRequest
+from zim.errors import CallRejectError, Forbidden, InvalidRequest, RequestTooLarge
 from zim.request import USER_ID_SCHEMA, CallRejectRequest, parse_json
 
+MAX_BODY_CHARACTERS = 16 * 1024
+"""The longest valid request, with every character of ExtendedData escaped, is shorter."""
 
-def parse_request(event: dict[str, Any], user_claim: str | None) -> CallRejectRequest:
-    """Return the request in an event.
+
+def authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
+    """Return the user of the token, or None if IAM authorized the caller, who can act for any user.
+
+    The event says how the route authorized the caller. During a deployment or after a rollback, that can differ from
+    what this version of the function is configured for.
 
     Parameters
     ----------
     event
         The event of an HTTP API.
-    user_claim
-        The claim of the caller's JWT that is the FromUserId, or None if the function expects callers that IAM
-        authorizes.
+    claim
+        The claim of the JWT that is the FromUserId, or None if the function expects callers that IAM authorizes.
 
     Raises
     ------
-    InvalidRequest
-        if the body is not a valid request.
     Forbidden
-        if the route authorized the caller in another way than the function expects, if the token does not identify a
-        user, or if the body names another one.
-    """
-    user = _authorized_user(event, user_claim)
-    body = event.get("body")
-    members = parse_json(base64.b64decode(body) if body and event.get("isBase64Encoded") else body)
-    if user is not None and isinstance(members, dict):
-        if members.get("FromUserId", user) != user:
-            raise Forbidden(
-                "FromUserId differs from the user of the token. Omit it.", cause="FromUserId is another user"
-            )
-        members = {**members, "FromUserId": user}
-    return CallRejectRequest.from_dict(members)
-
-
-def _authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
-    """Return the user of the token, or None if IAM authorized the caller, who can act for any user.
-
-    The event says how the route authorized the caller. During a deployment or after a rollback, that can differ from
-    what this version of the function is configured for.
+        if the route authorized the caller in the other way, or if the token does not identify a user.
     """
     authorizer = event["requestContext"].get("authorizer") or {}
     if bool(claim) != ("jwt" in authorizer):
@@ -69,6 +53,38 @@ def _authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
             f"The claim {claim} of the token is not a valid FromUserId: it violates the rule {error.rule}."
         ) from None
     return str(user)
+
+
+def parse_request(event: dict[str, Any], user: str | None) -> CallRejectRequest:
+    """Return the request in an event.
+
+    Parameters
+    ----------
+    event
+        The event of an HTTP API.
+    user
+        The user of the token, who is the FromUserId, or None if the caller can act for any user.
+
+    Raises
+    ------
+    RequestTooLarge
+        if the body is longer than `MAX_BODY_CHARACTERS`.
+    InvalidRequest
+        if the body is not a valid request.
+    Forbidden
+        if the body names another user.
+    """
+    body = event.get("body")
+    if body and len(body) > MAX_BODY_CHARACTERS:
+        raise RequestTooLarge(f"The body is longer than {MAX_BODY_CHARACTERS} characters.")
+    members = parse_json(base64.b64decode(body) if body and event.get("isBase64Encoded") else body)
+    if user is not None and isinstance(members, dict):
+        if members.get("FromUserId", user) != user:
+            raise Forbidden(
+                "FromUserId differs from the user of the token. Omit it.", cause="FromUserId is another user"
+            )
+        members = {**members, "FromUserId": user}
+    return CallRejectRequest.from_dict(members)
 
 
 def response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:

@@ -24,6 +24,10 @@ from zim.session import Session
 READ_TIMEOUT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024
 """ZIM's responses take a few hundred bytes."""
+MAX_TEXT_CHARACTERS = 256
+"""Message and RequestId are cut after this."""
+
+_CODES = range(-(2**63), 2**63)
 
 HEADERS = {
     "Accept": "application/json",
@@ -159,9 +163,14 @@ def _parse(status: int, body: bytes) -> ZimResponse:
     except (ValueError, RecursionError):
         raise _unexpected("not JSON") from None
     code = members.get("Code") if isinstance(members, dict) else None
-    if type(code) is not int:
+    if type(code) is not int or code not in _CODES:
         raise _unexpected("no Code")
-    return ZimResponse(code, str(members.get("Message", "")), str(members.get("RequestId", "")))
+    return ZimResponse(code, _clean(members.get("Message", "")), _clean(members.get("RequestId", "")))
+
+
+def _clean(text: Any) -> str:
+    """Return the first characters of a text that goes to callers and logs, without unpaired surrogates."""
+    return str(text)[:MAX_TEXT_CHARACTERS].encode(errors="replace").decode()
 
 
 def _is_unacknowledged(error: Exception) -> bool:

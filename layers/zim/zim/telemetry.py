@@ -1,6 +1,7 @@
 """The log line and the metrics of each request (Powertools Logger and Metrics)."""
 
 import functools
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -59,8 +60,15 @@ ACCEPTED = Success("Accepted", 202, "request queued")
 class Observation:
     """What becomes known about a request while it is handled."""
 
+    user_id: str | None = None
+    """The user of the token, who is known even if the request is not valid."""
     request: CallRejectRequest | None = None
     response: ZimResponse | None = None
+
+
+def hash_user_id(user_id: str) -> str:
+    """Return the name of a user in logs and queues, 16 hexadecimal characters: the start of the SHA-256 of the id."""
+    return hashlib.sha256(user_id.encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -90,6 +98,7 @@ def observe(trigger: str, stats: CallStats | None = None, success: Success = REJ
 
 def _report(outcome: str, status: int, message: str, trigger: str, observation: Observation, stats: CallStats) -> None:
     request, response = observation.request, observation.response
+    user_id = request.from_user_id if request else observation.user_id
     log = logger.error if status >= _SERVER_ERROR else logger.info
     log(
         message,
@@ -97,6 +106,7 @@ def _report(outcome: str, status: int, message: str, trigger: str, observation: 
             "outcome": outcome,
             "status": status,
             "trigger": trigger,
+            "user": hash_user_id(user_id) if user_id else None,
             "call_id": request.call_id if request else None,
             "code": response.code if response else None,
             "zim_request_id": response.request_id if response else None,
