@@ -168,7 +168,7 @@ def _parse(status: int, body: bytes) -> ZimResponse:
     return ZimResponse(code, _clean(members.get("Message", "")), _clean(members.get("RequestId", "")))
 
 
-def _clean(text: Any) -> str:
+def _clean(text: object) -> str:
     """Return the first characters of a text that goes to callers and logs, without unpaired surrogates."""
     return str(text)[:MAX_TEXT_CHARACTERS].encode(errors="replace").decode()
 
