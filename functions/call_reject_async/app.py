@@ -33,8 +33,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             user = observation.user_id = http_api.authorized_user(event, JWT_USER_CLAIM)
             if user:
                 allowance.use(user)
-            observation.request = _with_expiry(http_api.parse_request(event, user))
-            message_id = _send(observation.request)
+            request = observation.request = http_api.parse_request(event, user)
+            message_id = _send(_with_expiry(request))
     except CallRejectError as error:
         return http_api.problem_response(error)
     return http_api.response(202, {"MessageId": message_id})

@@ -121,6 +121,6 @@ def _raise_if_expired(request: CallRejectRequest, wait: float) -> None:
     """Raise RequestExpired if the request expires within the next `wait` seconds."""
     if request.expires_at is not None and time.time() + wait >= request.expires_at:
         raise RequestExpired(
-            "The request expired before the call was rejected.",
+            "The request expired before ZIM confirmed the rejection.",
             cause=f"expired at {request.expires_at}, now {time.time():.0f}, next possible call in {wait:.1f} s",
         )
