@@ -4,6 +4,7 @@ import importlib.util
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -95,9 +96,11 @@ def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Cal
             "OTHER_CALLS_PER_SECOND": "1",
             "ZIM_CALLS_PER_SECOND_LIMIT": "101",
             "RESERVED_CONCURRENCY": "1",
+            "EXPIRES_AFTER_SECONDS": "90",
         }
         for name, value in {**defaults, **environment}.items():
             monkeypatch.setenv(name, value)
+        sys.modules.pop("zim.startup", None)
         spec = importlib.util.spec_from_file_location("app", FUNCTIONS / function / "app.py")
         assert spec
         assert spec.loader

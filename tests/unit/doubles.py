@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+UNIX_TIME = 1_800_000_000
+"""Unix seconds when a `Clock` starts."""
+
 
 class Clock:
     """A clock in seconds that passes only during `sleep`. It starts at a whole second, so that sums are exact."""
 
     def __init__(self) -> None:
-        self.now = float(math.ceil(time.monotonic()))
+        self.now = self._started = float(math.ceil(time.monotonic()))
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
+
+    def time(self) -> float:
+        return UNIX_TIME + self.now - self._started
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

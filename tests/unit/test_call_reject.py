@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,15 +10,17 @@ import pytest
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.http_server import Response, serve
-from tests.unit.doubles import Clock
+from tests.unit.doubles import UNIX_TIME, Clock
 from zim import call_reject
 from zim.aws import client
 from zim.call_reject import CallRejectService
+from zim.connection import Connector
 from zim.credentials import CredentialsStore
 from zim.errors import (
     CallRejectError,
     InvitationClosed,
     RateLimited,
+    RequestExpired,
     SecretUnavailable,
     UnexpectedZimResponse,
     UserNotRegistered,
@@ -29,7 +32,6 @@ from zim.rate_limit import RateLimitWindow
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
 from zim.server_api import ServerApi
-from zim.settings import Settings
 
 REMAINING_SECONDS = 15.0
 
@@ -70,7 +72,7 @@ def frozen(zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pyte
 
 
 def new_service(url: str, secret: Secret, window: RateLimitWindow) -> CallRejectService:
-    return CallRejectService(CredentialsStore("zim", secret.client), window, ServerApi(url))
+    return CallRejectService(CredentialsStore("zim", secret.client), window, ServerApi(url, Connector(url)))
 
 
 def ring(zim: SimulatorClient) -> CallRejectRequest:
@@ -98,14 +100,6 @@ def test_a_ringing_call_is_rejected(zim: SimulatorClient, service: CallRejectSer
     assert (response.code, response.message) == (0, "success")
     assert zim.call(request.call_id).extended_data == {"user0": "by test"}
     assert attempts(service) == 1
-
-
-def test_the_settings_determine_the_secret_the_host_and_the_rate_limit(zim: SimulatorClient, aws: Any) -> None:
-    aws.create_secret(Name="other", SecretString=json.dumps({"AppId": 7, "ServerSecret": zim.rotate(app_id=7)}))
-    service = CallRejectService.from_settings(Settings("other", zim.url, calls_per_second=1, reserved_concurrency=30))
-    service.reject(ring(zim), REMAINING_SECONDS)
-    assert zim.requests()[0].parameters["AppId"] == "7"
-    assert failure(service, ring(zim)).retry_after == 30
 
 
 def test_an_error_keeps_the_response_of_zim(secret: Secret) -> None:
@@ -291,6 +285,107 @@ def test_a_full_window_is_an_error_with_the_whole_seconds_to_wait(
     assert f"{30 - passed:.3f} s" in error.cause
     assert attempts(service) == 0
     assert len(zim.requests()) == 1
+
+
+def expiring(zim: SimulatorClient, seconds: int) -> CallRejectRequest:
+    """Return a request for a call that rings. It expires these seconds after the clock's start."""
+    return replace(ring(zim), expires_at=UNIX_TIME + seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1 - UNIX_TIME])
+def test_an_expired_request_is_neither_sent_nor_is_the_secret_read(
+    zim: SimulatorClient, frozen: CallRejectService, secret: Secret, seconds: int
+) -> None:
+    error = failure(frozen, expiring(zim, seconds))
+    assert isinstance(error, RequestExpired)
+    assert str(UNIX_TIME + seconds) in error.cause
+    assert (attempts(frozen), secret.reads, zim.requests()) == (0, 0, [])
+
+
+def test_a_request_is_sent_before_it_expires(zim: SimulatorClient, frozen: CallRejectService) -> None:
+    assert frozen.reject(expiring(zim, 1), REMAINING_SECONDS).code == 0
+    assert "ExpiresAt" not in zim.requests()[0].parameters
+
+
+def test_a_request_that_expires_while_the_secret_is_read_is_not_sent(
+    zim: SimulatorClient, frozen: CallRejectService, secret: Secret, clock: Clock
+) -> None:
+    secret.client.meta.events.register("before-call.secretsmanager.GetSecretValue", lambda **_: clock.sleep(5))
+    assert isinstance(failure(frozen, expiring(zim, 4)), RequestExpired)
+    assert (secret.reads, zim.requests()) == (1, [])
+
+
+@pytest.fixture
+def two_seconds_apart(
+    zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> CallRejectService:
+    """A service that makes one call in two seconds."""
+    monkeypatch.setattr(call_reject, "time", clock)
+    return new_service(zim.url, secret, RateLimitWindow(1, 2, clock.monotonic, clock.sleep))
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(3, True), (1, False)])
+def test_a_request_does_not_wait_for_the_rate_limit_until_after_its_expiry(
+    zim: SimulatorClient, two_seconds_apart: CallRejectService, clock: Clock, seconds: int, *, sent: bool
+) -> None:
+    two_seconds_apart.reject(ring(zim), REMAINING_SECONDS)
+    if sent:
+        two_seconds_apart.reject(expiring(zim, seconds), REMAINING_SECONDS)
+    else:
+        assert isinstance(failure(two_seconds_apart, expiring(zim, seconds)), RequestExpired)
+    assert clock.slept == ([2.0] if sent else [])
+    assert len(zim.requests()) == (2 if sent else 1)
+
+
+def test_a_request_that_expires_because_a_wait_takes_longer_is_not_sent(
+    zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_reject, "time", clock)
+    window = RateLimitWindow(1, 1, clock.monotonic, lambda seconds: clock.sleep(seconds + 5))
+    service = new_service(zim.url, secret, window)
+    service.reject(ring(zim), REMAINING_SECONDS)
+    assert isinstance(failure(service, expiring(zim, 3)), RequestExpired)
+    assert len(zim.requests()) == 1
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(3, 2), (1, 1)])
+def test_a_request_that_expires_after_a_lost_connection_is_not_sent_again(
+    zim: SimulatorClient, two_seconds_apart: CallRejectService, seconds: int, sent: int
+) -> None:
+    zim.fault("cut_before")
+    if sent == 2:
+        assert two_seconds_apart.reject(expiring(zim, seconds), REMAINING_SECONDS).code == 0
+    else:
+        error = failure(two_seconds_apart, expiring(zim, seconds))
+        assert isinstance(error, RequestExpired)
+        assert "confirmed" in error.detail
+    assert attempts(two_seconds_apart) == len(zim.requests()) == sent
+
+
+def test_a_request_that_expires_while_a_rotated_secret_is_read_is_not_sent_again(
+    zim: SimulatorClient, frozen: CallRejectService, secret: Secret, clock: Clock
+) -> None:
+    frozen.reject(ring(zim), REMAINING_SECONDS)
+    secret.client.meta.events.register("before-call.secretsmanager.GetSecretValue", lambda **_: clock.sleep(5))
+    secret.update(zim.rotate())
+    assert isinstance(failure(frozen, expiring(zim, 4)), RequestExpired)
+    assert (secret.reads, len(zim.requests())) == (2, 2)
+
+
+@pytest.mark.parametrize(("seconds", "error_class"), [(31, RateLimited), (29, RequestExpired)])
+def test_a_full_window_is_an_expired_request_only_if_the_request_expires_before_a_slot_is_free(
+    zim: SimulatorClient,
+    secret: Secret,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    error_class: type[CallRejectError],
+) -> None:
+    monkeypatch.setattr(call_reject, "time", clock)
+    service = new_service(zim.url, secret, RateLimitWindow(1, 30, clock.monotonic, clock.sleep))
+    service.reject(ring(zim), REMAINING_SECONDS)
+    assert isinstance(failure(service, expiring(zim, seconds)), error_class)
+    assert clock.slept == []
 
 
 def test_the_time_of_all_calls_is_measured(zim: SimulatorClient, service: CallRejectService) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from local.zim_simulator.running import SimulatorClient
 from tests.support.paths import EVENTS
-from tests.unit.doubles import Function, Log
+from tests.unit.doubles import UNIX_TIME, Clock, Function, Log
 
 EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectAsyncFunction" / "http_api.json").read_text())
 
@@ -21,8 +21,20 @@ def queue(aws: Any) -> Any:
 
 
 @pytest.fixture
-def function(load: Callable[..., Function], queue: Any) -> Function:
-    return load("call_reject_async", QUEUE_URL=queue.url, POWERTOOLS_LOGGER_LOG_EVENT="true")
+def function(load: Callable[..., Function], queue: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Function:
+    function = load(
+        "call_reject_async",
+        QUEUE_URL=queue.url,
+        JWT_USER_CLAIM="sub",
+        EXPIRES_AFTER_SECONDS="90",
+        POWERTOOLS_LOGGER_LOG_EVENT="true",
+    )
+    monkeypatch.setattr(function.app, "time", clock)
+    return function
+
+
+def http_event(body: dict[str, Any]) -> dict[str, Any]:
+    return {**EVENT, "body": json.dumps(body)}
 
 
 def test_a_valid_request_is_queued_without_a_call_to_zim(
@@ -33,7 +45,7 @@ def test_a_valid_request_is_queued_without_a_call_to_zim(
     assert response["statusCode"] == 202
     assert response["headers"] == {"Content-Type": "application/json"}
     assert json.loads(response["body"]) == {"MessageId": message.message_id}
-    assert json.loads(message.body) == json.loads(EVENT["body"])
+    assert json.loads(message.body) == {**json.loads(EVENT["body"]), "ExpiresAt": UNIX_TIME + 90}
     assert zim.requests() == []
     (line,) = log.lines
     assert (line["outcome"], line["trigger"], line["call_id"]) == ("Accepted", "http", "call-async")
@@ -43,10 +55,10 @@ def test_a_valid_request_is_queued_without_a_call_to_zim(
 
 def test_every_character_that_extended_data_can_contain_can_be_queued(function: Function, queue: Any, log: Log) -> None:
     request = {"FromUserId": "user0", "CallId": "call-1", "ExtendedData": "\x01\x1f\x7f\uffff€\U0001f4de planted"}
-    assert function({**EVENT, "body": json.dumps(request)})["statusCode"] == 202
+    assert function(http_event(request))["statusCode"] == 202
     (message,) = queue.receive_messages()
     assert message.body.isascii()
-    assert json.loads(message.body) == request
+    assert json.loads(message.body).items() >= request.items()
     assert "planted" not in log.text
 
 
@@ -58,12 +70,54 @@ def test_an_invalid_request_is_rejected_and_not_queued(function: Function, queue
     assert [line["outcome"] for line in log.lines] == ["InvalidRequest"]
 
 
-def test_the_claim_of_the_environment_identifies_the_user(load: Callable[..., Function], queue: Any) -> None:
-    function = load("call_reject_async", QUEUE_URL=queue.url, JWT_USER_CLAIM="sub")
-    assert function({**EVENT, "body": '{"CallId":"call-1"}'})["statusCode"] == 202
+def test_the_token_identifies_the_user(function: Function, queue: Any) -> None:
+    assert function(http_event({"CallId": "call-1"}))["statusCode"] == 202
     (message,) = queue.receive_messages()
     assert json.loads(message.body)["FromUserId"] == "user0"
-    assert function({**EVENT, "body": '{"CallId":"call-1","FromUserId":"user1"}'})["statusCode"] == 403
+    assert function(http_event({"CallId": "call-1", "FromUserId": "user1"}))["statusCode"] == 403
+
+
+def test_a_caller_that_iam_authorizes_can_act_for_any_user(load: Callable[..., Function], queue: Any) -> None:
+    context = {**EVENT["requestContext"], "authorizer": {"iam": {"accountId": "123456789012"}}}
+    event = {**http_event({"CallId": "call-1", "FromUserId": "user1"}), "requestContext": context}
+    assert load("call_reject_async", QUEUE_URL=queue.url)(event)["statusCode"] == 202
+
+
+def test_a_request_without_expires_at_expires_after_the_configured_time(
+    load: Callable[..., Function], queue: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = load("call_reject_async", QUEUE_URL=queue.url, JWT_USER_CLAIM="sub", EXPIRES_AFTER_SECONDS="30")
+    monkeypatch.setattr(function.app, "time", clock)
+    clock.now += 0.9
+    function(http_event({"CallId": "call-1"}))
+    (message,) = queue.receive_messages()
+    assert json.loads(message.body)["ExpiresAt"] == UNIX_TIME + 30
+
+
+@pytest.mark.parametrize("seconds", [1, 600, 601])
+def test_expires_at_is_queued_unchanged(function: Function, queue: Any, seconds: int) -> None:
+    expires_at = UNIX_TIME + seconds
+    assert function(http_event({"CallId": "call-1", "ExpiresAt": expires_at}))["statusCode"] == 202
+    (message,) = queue.receive_messages()
+    assert json.loads(message.body)["ExpiresAt"] == expires_at
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_an_expired_request_is_rejected_and_not_queued(function: Function, queue: Any, log: Log, seconds: int) -> None:
+    response = function(http_event({"CallId": "call-1", "ExpiresAt": UNIX_TIME + seconds}))
+    assert response["statusCode"] == 410
+    problem = json.loads(response["body"])
+    assert (problem["type"], problem["retryable"]) == ("urn:problem-type:call-reject:RequestExpired", False)
+    assert queue.receive_messages() == []
+    assert [(line["outcome"], line["call_id"]) for line in log.lines] == [("RequestExpired", "call-1")]
+
+
+def test_a_reason_is_queued_in_the_form_of_the_uikit(function: Function, queue: Any) -> None:
+    assert function(http_event({"CallId": "call-1", "Reason": "busy"}))["statusCode"] == 202
+    (message,) = queue.receive_messages()
+    members = json.loads(message.body)
+    assert "Reason" not in members
+    assert json.loads(members["ExtendedData"])["reason"] == "busy"
 
 
 @pytest.mark.parametrize("reachable", [True, False])

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_a
 
 @pytest.fixture
 def function(load: Callable[..., Function]) -> Function:
-    return load("call_reject", POWERTOOLS_LOGGER_LOG_EVENT="true")
+    return load("call_reject", JWT_USER_CLAIM="sub", POWERTOOLS_LOGGER_LOG_EVENT="true")
 
 
 def http_event(body: Any) -> dict[str, Any]:
@@ -60,10 +61,47 @@ def test_a_retryable_error_over_https_says_how_long_to_wait(zim: SimulatorClient
     assert json.loads(response["body"])["Code"] == 660300005
 
 
-def test_the_claim_of_the_environment_identifies_the_user(zim: SimulatorClient, load: Callable[..., Function]) -> None:
-    function = load("call_reject", JWT_USER_CLAIM="sub")
+def test_the_token_identifies_the_user(zim: SimulatorClient, function: Function) -> None:
     assert function(http_event({"CallId": zim.ring("user0")}))["statusCode"] == 200
     assert function(http_event({"CallId": zim.ring("user1"), "FromUserId": "user1"}))["statusCode"] == 403
+
+
+def test_a_caller_that_iam_authorizes_can_act_for_any_user(zim: SimulatorClient, load: Callable[..., Function]) -> None:
+    context = {**HTTP_EVENT["requestContext"], "authorizer": {"iam": {"accountId": "123456789012"}}}
+    event = {**http_event({"CallId": zim.ring("user1"), "FromUserId": "user1"}), "requestContext": context}
+    assert load("call_reject")(event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(60, 200), (-1, 410)])
+@pytest.mark.parametrize("trigger", ["http", "direct"])
+def test_a_request_is_not_sent_after_its_expiry(
+    zim: SimulatorClient, function: Function, log: Log, trigger: str, seconds: int, status: int
+) -> None:
+    request = {**members(zim), "ExpiresAt": int(time.time()) + seconds}
+    if trigger == "http":
+        response = function(http_event(request))
+        assert response["statusCode"] == status
+        problem = json.loads(response["body"])
+    elif status == 200:
+        problem = function(request)
+    else:
+        with pytest.raises(function.app.CallRejectError) as raised:
+            function(request)
+        problem = json.loads(str(raised.value))
+    assert len(zim.requests()) == (1 if status == 200 else 0)
+    if status == 410:
+        assert problem["type"] == "urn:problem-type:call-reject:RequestExpired"
+        assert problem["retryable"] is False
+        assert (log.lines[0]["outcome"], log.lines[0]["call_id"]) == ("RequestExpired", request["CallId"])
+
+
+@pytest.mark.parametrize("reason", ["decline", "busy"])
+def test_a_reason_reaches_the_caller_in_the_form_of_the_uikit(
+    zim: SimulatorClient, function: Function, reason: str
+) -> None:
+    call_id = zim.ring("user0")
+    assert function({"FromUserId": "user0", "CallId": call_id, "Reason": reason})["Code"] == 0
+    assert json.loads(zim.call(call_id).extended_data["user0"])["reason"] == reason
 
 
 def test_a_direct_invocation_returns_the_response_of_zim(zim: SimulatorClient, function: Function) -> None:
@@ -163,3 +201,69 @@ def test_a_restore_of_a_snapshot_discards_cached_state(
     function(members(zim))
     before, after = zim.requests()
     assert before.connection != after.connection
+
+
+CANARY: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "canary.json").read_text())
+
+
+def canary_metrics(printed: str) -> dict[str, Any]:
+    """Return the metrics of the canary. None of them is an outcome."""
+    metrics: dict[str, Any] = json.loads(printed)
+    names = {metric["Name"] for directive in metrics["_aws"]["CloudWatchMetrics"] for metric in directive["Metrics"]}
+    assert names <= {"CanaryFailed", "ZimCalls", "WindowWait", "ZimTime"}
+    return metrics
+
+
+def test_the_canary_passes_if_zim_does_not_find_its_call(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zim.register(CANARY["CanaryUserId"])
+    assert function(CANARY) == function(CANARY) == {"passed": True}
+    first, second = zim.requests()
+    assert first.parameters["FromUserId"] == CANARY["CanaryUserId"]
+    assert first.parameters["CallId"] != second.parameters["CallId"]
+    assert (first.code, second.code) == (660900004, 660900004)
+    assert [(line["level"], line["message"], line["trigger"]) for line in log.lines] == [
+        ("INFO", "canary passed", "canary")
+    ] * 2
+    assert "outcome" not in log.text
+    for line in capsys.readouterr().out.splitlines():
+        assert (canary_metrics(line)["CanaryFailed"], canary_metrics(line)["ZimCalls"]) == ([0.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (100000005, "ZimConfigurationError"),
+        (100000004, "ZimConfigurationError"),
+        (100000000, "ZimConfigurationError"),
+        (660500002, "UserNotRegistered"),
+        (660900005, "InvitationClosed"),
+        (1, "ZimUnavailable"),
+    ],
+)
+def test_the_canary_fails_with_any_other_answer(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], code: int, name: str
+) -> None:
+    zim.fault("code", code=code)
+    assert function(CANARY) == {"passed": False}
+    (line,) = log.lines
+    assert (line["level"], line["trigger"]) == ("ERROR", "canary")
+    assert line["message"].startswith(f"canary failed: {name}: ZIM returned {code}")
+    assert canary_metrics(capsys.readouterr().out)["CanaryFailed"] == [1.0]
+
+
+def test_the_canary_fails_if_its_call_is_rejected(zim: SimulatorClient, function: Function, log: Log) -> None:
+    zim.fault("code", code=0)
+    assert function(CANARY) == {"passed": False}
+    assert log.lines[0]["message"] == "canary failed: ZIM accepted a call that does not exist"
+
+
+@pytest.mark.parametrize("user_id", ["", "üser", None])
+def test_the_canary_fails_with_a_user_id_that_is_not_valid(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], user_id: Any
+) -> None:
+    assert function({"CanaryUserId": user_id}) == {"passed": False}
+    assert log.lines[0]["message"].startswith("canary failed: InvalidRequest: FromUserId")
+    assert zim.requests() == []
+    assert canary_metrics(capsys.readouterr().out).keys() & {"CanaryFailed", "ZimCalls"} == {"CanaryFailed"}

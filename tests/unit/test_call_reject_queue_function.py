@@ -44,7 +44,14 @@ class Queue:
             lambda params, **_: self.visibility_changes.append(params),
         )
 
-    def process(self, *bodies: Any, receives: int = 1, age: float = 0, remaining_ms: int = 15_000) -> list[str]:
+    def process(
+        self,
+        *bodies: Any,
+        receives: int = 1,
+        age: float = 0,
+        remaining_ms: int = 15_000,
+        from_api: bool = False,
+    ) -> list[str]:
         """Send messages, pass them to the function as one batch, and return whether each is deleted or kept."""
         for body in bodies:
             self.messages.send_message(MessageBody=body if isinstance(body, str) else json.dumps(body))
@@ -58,6 +65,7 @@ class Queue:
                     "ApproximateReceiveCount": str(receives),
                     "SentTimestamp": str(int((time.time() - age) * 1000)),
                 },
+                "messageAttributes": {"Source": {"dataType": "String", "stringValue": "api"}} if from_api else {},
                 "eventSource": "aws:sqs",
             }
             for message in received
@@ -90,6 +98,7 @@ def members(zim: SimulatorClient) -> dict[str, str]:
     [
         ("bare", ["call-bare"]),
         ("eventbridge", ["call-eventbridge"]),
+        ("eventbridge_sns", ["call-eventbridge-sns"]),
         ("sns", ["call-sns"]),
         ("sns_raw", ["call-sns-raw"]),
         ("batch", ["call-batch-1", "call-batch-2"]),
@@ -109,6 +118,7 @@ def test_every_example_event_is_tested() -> None:
     assert {path.stem for path in (EVENTS / "CallRejectQueueFunction").iterdir()} == {
         "bare",
         "eventbridge",
+        "eventbridge_sns",
         "sns",
         "sns_raw",
         "batch",
@@ -210,6 +220,11 @@ def test_the_age_does_not_count_if_the_message_can_become_a_dead_letter(
         ({"Type": "Notification", "Message": "no JSON"}, "InvalidRequest", "body violates json"),
         ({"Type": "Notification", "Message": 7}, "InvalidRequest", "body violates json"),
         ({"Type": "Notification"}, "InvalidRequest", "body violates required"),
+        (
+            {"Type": "Notification", "Message": '{"detail-type": "CallRejectRequested"}'},
+            "InvalidRequest",
+            "body violates type",
+        ),
         ({"Type": "Other", "Message": "{}"}, "InvalidRequest", "FromUserId violates required"),
         ({"FromUserId": "nobody", "CallId": "c"}, "UserNotRegistered", "660500002"),
     ],
@@ -245,9 +260,57 @@ def test_a_message_older_than_ten_minutes_is_deleted_without_a_call(
     assert len(zim.requests()) == 1
 
 
+@pytest.mark.parametrize(
+    ("age", "seconds", "sent"),
+    [(0, 60, True), (0, -1, False), (595, 3600, True), (601, 3600, False)],
+    ids=["before ExpiresAt", "after ExpiresAt", "at most ten minutes", "ten minutes despite ExpiresAt"],
+)
+def test_a_message_expires_at_expires_at_or_after_ten_minutes(
+    zim: SimulatorClient, queue: Queue, log: Log, age: float, seconds: int, *, sent: bool
+) -> None:
+    message = {**members(zim), "ExpiresAt": int(time.time()) + seconds}
+    assert queue.process(message, age=age) == [DELETED]
+    assert len(zim.requests()) == (1 if sent else 0)
+    assert [line["outcome"] for line in log.lines] == ["Rejected" if sent else "RequestExpired"]
+    assert queue.dead_letters() == []
+
+
+def test_a_message_can_have_a_reason(zim: SimulatorClient, queue: Queue) -> None:
+    message = members(zim)
+    assert queue.process({**message, "Reason": "busy"}) == [DELETED]
+    assert json.loads(zim.call(message["CallId"]).extended_data["user0"])["reason"] == "busy"
+
+
 def test_an_invalid_message_is_dead_lettered_however_old_it_is(queue: Queue) -> None:
     assert queue.process("no JSON", age=601) == [DELETED]
     assert len(queue.dead_letters()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["no JSON", {"FromUserId": "user0"}, {"FromUserId": "nobody", "CallId": "c"}],
+)
+def test_a_permanent_error_that_a_caller_of_the_api_caused_is_deleted(queue: Queue, body: Any) -> None:
+    assert queue.process(body, from_api=True) == [DELETED]
+    assert queue.dead_letters() == []
+
+
+@pytest.mark.parametrize(("receives", "result"), [(2, KEPT), (3, DELETED)])
+def test_a_call_that_a_caller_of_the_api_made_up_is_deleted_at_the_third_receive(
+    zim: SimulatorClient, queue: Queue, receives: int, result: str
+) -> None:
+    message = {**members(zim), "CallId": "made-up"}
+    assert queue.process(message, receives=receives, from_api=True) == [result]
+    assert queue.dead_letters() == []
+
+
+@pytest.mark.parametrize(("receives", "dead_letters"), [(9, 0), (10, 1)])
+def test_an_error_of_the_server_is_dead_lettered_for_callers_of_the_api_too(
+    zim: SimulatorClient, queue: Queue, receives: int, dead_letters: int
+) -> None:
+    zim.fault("code", code=100000004)
+    queue.process(members(zim), receives=receives, from_api=True)
+    assert len(queue.dead_letters()) == dead_letters
 
 
 def test_one_invalid_message_does_not_delay_the_others(zim: SimulatorClient, queue: Queue) -> None:

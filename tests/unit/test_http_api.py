@@ -8,47 +8,64 @@ import pytest
 
 from tests.support.paths import EVENTS
 from zim import http_api
-from zim.errors import CallRejectError, Forbidden, InvalidRequest, RateLimited
-from zim.request import CallRejectRequest
+from zim.errors import CallRejectError, Forbidden, InvalidRequest, RateLimited, RequestTooLarge
+from zim.request import LATEST_EXPIRY, CallRejectRequest
 from zim.response import ZimResponse
 
 EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
 CALL = {"CallId": "call-1"}
 
 
-def event(body: Any, claims: dict[str, Any] | None) -> dict[str, Any]:
-    authorizer = None if claims is None else {"jwt": {"claims": claims, "scopes": []}}
-    context = {**EVENT["requestContext"], "authorizer": authorizer}
+def event(body: Any = CALL, **authorizer: Any) -> dict[str, Any]:
+    context = {**EVENT["requestContext"], "authorizer": authorizer or None}
     return {**EVENT, "requestContext": context, "body": body if isinstance(body, str) else json.dumps(body)}
 
 
-def rejection(event: dict[str, Any], user_claim: str | None = "sub") -> CallRejectError:
+def jwt(**claims: Any) -> dict[str, Any]:
+    return event(jwt={"claims": claims, "scopes": []})
+
+
+def rejection(event: dict[str, Any], user: str | None = "user0") -> CallRejectError:
     with pytest.raises(CallRejectError) as raised:
-        http_api.parse_request(event, user_claim)
+        http_api.parse_request(event, user)
     return raised.value
 
 
-@pytest.mark.parametrize("body", [CALL, {**CALL, "FromUserId": "user0"}])
-def test_a_user_can_reject_their_own_call_and_omit_their_name(body: dict[str, str]) -> None:
-    request = http_api.parse_request(event(body, {"sub": "user0", "name": "user1"}), "sub")
-    assert request == CallRejectRequest("user0", "call-1")
+def forbidden(event: dict[str, Any], claim: str | None = "sub") -> Forbidden:
+    with pytest.raises(Forbidden) as raised:
+        http_api.authorized_user(event, claim)
+    return raised.value
 
 
-def test_another_claim_can_identify_the_user() -> None:
-    assert http_api.parse_request(event(CALL, {"sub": "x", "name": "user1"}), "name").from_user_id == "user1"
+def test_the_claim_identifies_the_user() -> None:
+    assert http_api.authorized_user(jwt(sub="user0", name="user1"), "sub") == "user0"
+    assert http_api.authorized_user(jwt(sub="user0", name="user1"), "name") == "user1"
 
 
-@pytest.mark.parametrize("other", ["user1", "", "USER0", "user0 ", None, 7, ["user0"]])
-def test_a_user_cannot_reject_the_call_of_another_user(other: Any) -> None:
-    error = rejection(event({**CALL, "FromUserId": other}, {"sub": "user0"}))
-    assert isinstance(error, Forbidden)
-    assert "FromUserId" in error.detail
+@pytest.mark.parametrize("claim", [None, ""])
+def test_a_caller_that_iam_authorizes_is_no_user(claim: str | None) -> None:
+    assert http_api.authorized_user(event(iam={"accountId": "123456789012"}), claim) is None
+    assert http_api.authorized_user(event(), claim) is None
+    assert http_api.authorized_user({"requestContext": {}}, claim) is None
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "claim", "expected"),
+    [
+        ({"iam": {"accountId": "123456789012"}}, "sub", "expected a JWT, the authorizer is iam"),
+        ({}, "sub", "expected a JWT, the authorizer is missing"),
+        ({"jwt": {"claims": {"sub": "user0"}}}, None, "expected IAM, the authorizer is jwt"),
+    ],
+)
+def test_a_route_with_the_other_authorization_is_forbidden(
+    authorizer: dict[str, Any], claim: str | None, expected: str
+) -> None:
+    assert forbidden(event(**authorizer), claim).cause == expected
 
 
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [
-        (None, "no claim sub"),
         ({}, "no claim sub"),
         ({"name": "user0"}, "no claim sub"),
         ({"sub": 7}, "type"),
@@ -58,43 +75,59 @@ def test_a_user_cannot_reject_the_call_of_another_user(other: Any) -> None:
         ({"sub": "auth0|üser"}, "pattern"),
     ],
 )
-def test_a_token_that_does_not_identify_a_user_is_rejected_with_the_reason(
-    claims: dict[str, Any] | None, reason: str
-) -> None:
-    error = rejection(event(CALL, claims))
-    assert isinstance(error, Forbidden)
+def test_a_token_that_does_not_identify_a_user_is_rejected_with_the_reason(claims: dict[str, Any], reason: str) -> None:
+    error = forbidden(jwt(**claims))
     assert "sub" in error.detail
     assert reason in error.detail
     assert error.__cause__ is None
-    if claims and claims.get("sub"):
+    if claims.get("sub"):
         assert str(claims["sub"]) not in f"{error.detail}{error.cause}"
         assert error.__suppress_context__
 
 
-def test_an_authorizer_without_a_jwt_does_not_identify_a_user() -> None:
-    for authorizer in ({"iam": {"accountId": "123456789012"}}, {"jwt": {"scopes": None}}):
-        context = {**EVENT["requestContext"], "authorizer": authorizer}
-        assert isinstance(rejection({**EVENT, "requestContext": context}), Forbidden)
-    context = {name: value for name, value in EVENT["requestContext"].items() if name != "authorizer"}
-    assert isinstance(rejection({**EVENT, "requestContext": context}), Forbidden)
+def test_a_token_without_claims_does_not_identify_a_user() -> None:
+    assert "no claim sub" in forbidden(event(jwt={"scopes": None})).detail
 
 
-def test_the_token_is_checked_before_the_body() -> None:
-    assert isinstance(rejection(event("not JSON", {})), Forbidden)
+@pytest.mark.parametrize("body", [CALL, {**CALL, "FromUserId": "user0"}])
+def test_a_user_can_reject_their_own_call_and_omit_their_name(body: dict[str, str]) -> None:
+    assert http_api.parse_request(event(body), "user0") == CallRejectRequest("user0", "call-1")
+
+
+@pytest.mark.parametrize("other", ["user1", "", "USER0", "user0 ", None, 7, ["user0"]])
+def test_a_user_cannot_reject_the_call_of_another_user(other: Any) -> None:
+    error = rejection(event({**CALL, "FromUserId": other}))
+    assert isinstance(error, Forbidden)
+    assert "FromUserId" in error.detail
 
 
 @pytest.mark.parametrize("body", [{}, {"CallId": ""}, [], "text", "not JSON", ""])
-def test_an_invalid_request_is_invalid_with_any_token(body: Any) -> None:
-    assert isinstance(rejection(event(body, {"sub": "user0"})), InvalidRequest)
+def test_an_invalid_request_of_a_user_is_invalid(body: Any) -> None:
+    assert isinstance(rejection(event(body)), InvalidRequest)
 
 
-@pytest.mark.parametrize("user_claim", [None, ""])
-def test_without_tokens_the_body_names_the_user(user_claim: str | None) -> None:
-    body = {**CALL, "FromUserId": "user1"}
-    assert http_api.parse_request(event(body, {"sub": "user0"}), user_claim).from_user_id == "user1"
-    error = rejection(event(CALL, {"sub": "user0"}), user_claim)
+def test_without_a_token_the_body_names_the_user() -> None:
+    assert http_api.parse_request(event({**CALL, "FromUserId": "user1"}), None).from_user_id == "user1"
+    error = rejection(event(), None)
     assert isinstance(error, InvalidRequest)
     assert error.member == "FromUserId"
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_body_is_not_decoded_if_it_is_longer_than_any_valid_request(*, encoded: bool) -> None:
+    longest = " " * http_api.MAX_BODY_CHARACTERS
+    assert isinstance(rejection({**EVENT, "body": longest, "isBase64Encoded": encoded}, None), InvalidRequest)
+    assert isinstance(rejection({**EVENT, "body": f"{longest} ", "isBase64Encoded": encoded}, None), RequestTooLarge)
+
+
+def test_the_longest_valid_request_is_not_too_large() -> None:
+    members = {
+        "FromUserId": "u" * 32,
+        "CallId": "\U0001f4de" * 32,
+        "ExtendedData": "\x01" * 2048,
+        "ExpiresAt": LATEST_EXPIRY,
+    }
+    assert http_api.parse_request(event(members), None) == CallRejectRequest.from_dict(members)
 
 
 def test_a_body_in_base64_is_decoded() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zim.errors import InvalidRequest
-from zim.request import CallRejectRequest, parse_json
+from zim.request import LATEST_EXPIRY, CallRejectRequest, parse_json
 
 ALLOWED_IN_USER_IDS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;<=.>?@[]^_{}|~ "
 VALID = {"FromUserId": "user0", "CallId": "call-1"}
@@ -21,18 +21,46 @@ def rejection(members: Any) -> InvalidRequest:
     return raised.value
 
 
-def test_a_request_has_three_members() -> None:
-    text = json.dumps({**VALID, "ExtendedData": "é"}, ensure_ascii=False)
-    expected = CallRejectRequest("user0", "call-1", "é")
+def test_a_request_is_read_from_json() -> None:
+    text = json.dumps({**VALID, "ExtendedData": "é", "ExpiresAt": 1_800_000_000}, ensure_ascii=False)
+    expected = CallRejectRequest("user0", "call-1", "é", 1_800_000_000)
     assert CallRejectRequest.from_dict(parse_json(text)) == expected
     assert CallRejectRequest.from_dict(parse_json(text.encode())) == expected
 
 
-@pytest.mark.parametrize("members", [VALID, {**VALID, "ExtendedData": ""}, {**VALID, "ExtendedData": "text"}])
-def test_a_request_is_written_as_it_was_read(members: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "members",
+    [
+        VALID,
+        {**VALID, "ExtendedData": ""},
+        {**VALID, "ExtendedData": "text"},
+        {**VALID, "ExpiresAt": 1},
+        {**VALID, "ExtendedData": "text", "ExpiresAt": LATEST_EXPIRY},
+    ],
+)
+def test_a_request_is_written_as_it_was_read(members: dict[str, Any]) -> None:
     request = CallRejectRequest.from_dict(members)
     assert request.extended_data == members.get("ExtendedData")
+    assert request.expires_at == members.get("ExpiresAt")
     assert request.to_dict() == members
+
+
+@pytest.mark.parametrize("reason", ["decline", "busy"])
+def test_a_reason_becomes_the_extended_data_of_the_uikit(reason: str) -> None:
+    request = CallRejectRequest.from_dict({**VALID, "Reason": reason})
+    assert json.loads(request.extended_data or "") == {
+        "invitation_id": "",
+        "reason": reason,
+        "custom_data": "",
+        "v": "f1.0",
+    }
+    assert request.to_dict() == {**VALID, "ExtendedData": request.extended_data}
+    assert CallRejectRequest.from_dict(request.to_dict()) == request
+
+
+def test_a_whole_number_of_seconds_can_be_written_as_a_float() -> None:
+    expires_at = CallRejectRequest.from_dict({**VALID, "ExpiresAt": 1.8e9}).to_dict()["ExpiresAt"]
+    assert (expires_at, type(expires_at)) == (1_800_000_000, int)
 
 
 @pytest.mark.parametrize("character", ALLOWED_IN_USER_IDS)
@@ -85,6 +113,20 @@ def test_a_request_at_a_limit_is_valid(members: dict[str, str]) -> None:
         ({**VALID, "CallId": ["call-1"]}, "CallId", "type"),
         ({**VALID, "ExtendedData": None}, "ExtendedData", "type"),
         ({**VALID, "ExtendedData": {"reason": "busy"}}, "ExtendedData", "type"),
+        ({**VALID, "Reason": None}, "Reason", "type"),
+        ({**VALID, "Reason": "offline"}, "Reason", "enum"),
+        ({**VALID, "Reason": "decline", "ExtendedData": "text"}, "Reason", "exclusive"),
+        ({**VALID, "Reason": "decline", "ExtendedData": ""}, "Reason", "exclusive"),
+        ({**VALID, "ExpiresAt": None}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": "1800000000"}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": "2027-01-15T08:00:00Z"}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": True}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": 1_800_000_000.5}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": float("inf")}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": float("nan")}, "ExpiresAt", "type"),
+        ({**VALID, "ExpiresAt": 0}, "ExpiresAt", "minimum"),
+        ({**VALID, "ExpiresAt": LATEST_EXPIRY + 1}, "ExpiresAt", "maximum"),
+        ({**VALID, "ExpiresAt": 1_800_000_000_000}, "ExpiresAt", "maximum"),
         ({**VALID, "FromUserId": ""}, "FromUserId", "minLength"),
         ({**VALID, "CallId": ""}, "CallId", "minLength"),
         ({**VALID, "FromUserId": "u" * 33}, "FromUserId", "maxLength"),
@@ -109,14 +151,17 @@ def test_a_rejection_names_the_member_and_the_rule(members: Any, member: str, ru
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ([], "FromUserId, CallId and optionally ExtendedData"),
-        ({**VALID, "extra": ""}, "FromUserId, CallId and optionally ExtendedData"),
+        ([], "FromUserId and CallId, optionally Reason or ExtendedData"),
+        ({**VALID, "extra": ""}, "FromUserId and CallId, optionally Reason or ExtendedData"),
         ({"CallId": "call-1"}, "1 to 32 bytes"),
         ({**VALID, "FromUserId": ""}, "1 to 32 bytes"),
         ({"FromUserId": "user0"}, "1 to 32 characters"),
         ({**VALID, "CallId": ""}, "1 to 32 characters"),
         ({**VALID, "ExtendedData": "\0"}, "2048 bytes"),
         ({**VALID, "ExtendedData": "€" * 700}, "2048 bytes"),
+        ({**VALID, "Reason": "offline"}, "decline or busy"),
+        ({**VALID, "Reason": "busy", "ExtendedData": ""}, "instead of ExtendedData"),
+        ({**VALID, "ExpiresAt": 1_800_000_000_000}, "Unix seconds"),
     ],
 )
 def test_a_rejection_says_what_is_expected_of_the_member(members: Any, expected: str) -> None:

@@ -15,6 +15,7 @@ from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.http_server import Response, serve, serve_bytes
 from zim import server_api
+from zim.connection import Connector
 from zim.credentials import Credentials
 from zim.errors import CallRejectError, UnexpectedZimResponse, ZimTimeout, ZimUnreachable
 from zim.request import CallRejectRequest
@@ -25,6 +26,10 @@ CREDENTIALS = Credentials(APP_ID, SERVER_SECRET)
 REQUEST = CallRejectRequest("user0", "call-1")
 ALL_CHARACTERS = "".join(chr(code) for code in range(1, 0x180)) + "€\U0001f4de"
 USER_NOT_REGISTERED = 660500002
+
+
+def new_api(url: str, ca_file: str | None = None) -> ServerApi:
+    return ServerApi(url, Connector(url, ca_file))
 
 
 def call(api: ServerApi, request: CallRejectRequest = REQUEST, seconds: float = 10) -> ZimResponse:
@@ -44,7 +49,7 @@ def test_the_signature_matches_the_example_of_the_vendor() -> None:
 
 def test_every_character_of_a_request_arrives_unchanged(zim: SimulatorClient) -> None:
     call_id = zim.ring("user +%&#?0", call_id=ALL_CHARACTERS[-32:])
-    assert call(ServerApi(zim.url), CallRejectRequest("user +%&#?0", call_id, ALL_CHARACTERS)).code == 0
+    assert call(new_api(zim.url), CallRejectRequest("user +%&#?0", call_id, ALL_CHARACTERS)).code == 0
     assert zim.call(call_id).extended_data == {"user +%&#?0": ALL_CHARACTERS}
     (record,) = zim.requests()
     assert "FromUserId=user%20%2B%25%26%23%3F0&" in record.query
@@ -52,24 +57,24 @@ def test_every_character_of_a_request_arrives_unchanged(zim: SimulatorClient) ->
 
 def test_line_breaks_in_a_call_id_stay_inside_it(zim: SimulatorClient) -> None:
     call_id = zim.ring("user0", call_id="call\r\nHost: evil\r\n\r\nGET /")
-    assert call(ServerApi(zim.url), CallRejectRequest("user0", call_id)).code == 0
+    assert call(new_api(zim.url), CallRejectRequest("user0", call_id)).code == 0
     (record,) = zim.requests()
     assert record.parameters["CallId"] == call_id
 
 
 def test_a_slash_is_encoded(zim: SimulatorClient) -> None:
-    call(ServerApi(zim.url), CallRejectRequest("user0", "a/b"))
+    call(new_api(zim.url), CallRejectRequest("user0", "a/b"))
     assert "CallId=a%2Fb" in zim.requests()[0].query
 
 
 def test_extended_data_that_was_omitted_is_not_sent(zim: SimulatorClient) -> None:
-    call(ServerApi(zim.url))
+    call(new_api(zim.url))
     assert "ExtendedData" not in zim.requests()[0].parameters
 
 
 def test_every_request_has_a_new_nonce_and_all_share_one_connection(zim: SimulatorClient) -> None:
     zim.settings(calls_per_second=1000)
-    api = ServerApi(zim.url)
+    api = new_api(zim.url)
     for _ in range(50):
         call(api)
     records = zim.requests()
@@ -80,7 +85,7 @@ def test_every_request_has_a_new_nonce_and_all_share_one_connection(zim: Simulat
 
 
 def test_a_closed_api_opens_a_new_connection(zim: SimulatorClient) -> None:
-    api = ServerApi(zim.url)
+    api = new_api(zim.url)
     call(api)
     api.close()
     call(api)
@@ -90,7 +95,7 @@ def test_a_closed_api_opens_a_new_connection(zim: SimulatorClient) -> None:
 
 def test_a_request_asks_for_uncompressed_json_and_keeps_the_connection() -> None:
     with serve(lambda _: Response.json({"Code": 0})) as server:
-        call(ServerApi(server.url))
+        call(new_api(server.url))
     (request,) = server.requests
     headers = {name.lower(): value for name, value in request.headers.items()}
     assert (request.method, request.path) == ("GET", "/")
@@ -102,9 +107,9 @@ def test_a_request_asks_for_uncompressed_json_and_keeps_the_connection() -> None
 
 def test_the_certificate_of_the_server_is_verified(zim: SimulatorClient) -> None:
     assert zim.https_url
-    assert call(ServerApi(zim.https_url, str(zim.ca_file))).code == USER_NOT_REGISTERED
+    assert call(new_api(zim.https_url, str(zim.ca_file))).code == USER_NOT_REGISTERED
     zim.clear_requests()
-    error = failure(ServerApi(zim.https_url))
+    error = failure(new_api(zim.https_url))
     assert isinstance(error, ZimUnreachable)
     assert not error.connection_lost
     assert "SSLError" in error.cause
@@ -113,18 +118,18 @@ def test_the_certificate_of_the_server_is_verified(zim: SimulatorClient) -> None
 
 def test_a_certificate_for_another_host_is_rejected(zim: SimulatorClient) -> None:
     assert zim.https_url
-    other_host = ServerApi(zim.https_url.replace("127.0.0.1", "127.0.0.2"), str(zim.ca_file))
+    other_host = new_api(zim.https_url.replace("127.0.0.1", "127.0.0.2"), str(zim.ca_file))
     assert isinstance(failure(other_host), ZimUnreachable)
     assert zim.requests() == []
 
 
 def test_proxies_in_the_environment_are_not_used(zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    assert call(ServerApi(zim.url)).code == USER_NOT_REGISTERED
+    assert call(new_api(zim.url)).code == USER_NOT_REGISTERED
 
 
 def test_a_refused_connection_is_unreachable() -> None:
-    error = failure(ServerApi(f"http://127.0.0.1:{free_port()}"))
+    error = failure(new_api(f"http://127.0.0.1:{free_port()}"))
     assert isinstance(error, ZimUnreachable)
     assert not error.connection_lost
     assert "ConnectionError" in error.cause
@@ -132,7 +137,7 @@ def test_a_refused_connection_is_unreachable() -> None:
 
 def test_a_connection_that_is_cut_before_the_response_is_lost(zim: SimulatorClient) -> None:
     zim.fault("cut_before")
-    error = failure(ServerApi(zim.url))
+    error = failure(new_api(zim.url))
     assert isinstance(error, ZimUnreachable)
     assert error.connection_lost
 
@@ -140,7 +145,7 @@ def test_a_connection_that_is_cut_before_the_response_is_lost(zim: SimulatorClie
 @pytest.mark.parametrize("reset", [True, False])
 def test_a_connection_that_ends_without_a_response_is_lost(*, reset: bool) -> None:
     with serve_bytes(b"", reset=reset) as url:
-        error = failure(ServerApi(url))
+        error = failure(new_api(url))
     assert isinstance(error, ZimUnreachable)
     assert error.connection_lost
 
@@ -159,7 +164,7 @@ def test_a_connection_that_ends_without_a_response_is_lost(*, reset: bool) -> No
 )
 def test_a_response_that_zim_does_not_document_is_unexpected(zim: SimulatorClient, fault: Any, cause: str) -> None:
     zim.fault(fault, location=f"{zim.url}/simulator/health")
-    error = failure(ServerApi(zim.url))
+    error = failure(new_api(zim.url))
     assert isinstance(error, UnexpectedZimResponse)
     assert cause in error.cause
     assert len(zim.requests()) == 1
@@ -184,13 +189,13 @@ def test_a_response_that_zim_does_not_document_is_unexpected(zim: SimulatorClien
 )
 def test_a_body_without_an_integer_code_is_unexpected(body: bytes) -> None:
     with serve(lambda _: Response(body=body)) as server:
-        assert isinstance(failure(ServerApi(server.url)), UnexpectedZimResponse)
+        assert isinstance(failure(new_api(server.url)), UnexpectedZimResponse)
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 500])
 def test_a_status_other_than_200_is_unexpected(status: int) -> None:
     with serve(lambda _: Response.json({"Code": 0}, status=status)) as server:
-        error = failure(ServerApi(server.url))
+        error = failure(new_api(server.url))
     assert isinstance(error, UnexpectedZimResponse)
     assert str(status) in error.cause
 
@@ -206,22 +211,22 @@ def test_a_status_other_than_200_is_unexpected(status: int) -> None:
 )
 def test_message_and_request_id_are_text_even_if_zim_omits_them(members: dict[str, Any], response: ZimResponse) -> None:
     with serve(lambda _: Response.json({"Code": 0, **members})) as server:
-        assert call(ServerApi(server.url)) == response
+        assert call(new_api(server.url)) == response
 
 
 def test_a_response_has_at_most_64_kib() -> None:
     body = json.dumps({"Code": 0}).encode().ljust(65536)
     with serve(lambda _: Response(body=body)) as server:
-        assert call(ServerApi(server.url)).code == 0
+        assert call(new_api(server.url)).code == 0
     with serve(lambda _: Response(body=body + b" ")) as server:
-        assert isinstance(failure(ServerApi(server.url)), UnexpectedZimResponse)
+        assert isinstance(failure(new_api(server.url)), UnexpectedZimResponse)
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_a_response_that_does_not_arrive_times_out_at_the_deadline(zim: SimulatorClient, fault: Any) -> None:
     zim.fault(fault, seconds=0.05)
     started = time.monotonic()
-    assert isinstance(failure(ServerApi(zim.url), seconds=0.5), ZimTimeout)
+    assert isinstance(failure(new_api(zim.url), seconds=0.5), ZimTimeout)
     assert 0.5 <= time.monotonic() - started < 2
     zim.clear_faults()
 
@@ -253,7 +258,7 @@ def test_a_response_that_drips_times_out_long_before_the_deadline(head: bytes, m
     monkeypatch.setattr(server_api, "READ_TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     with serve_bytes(head + b" " * 2000, seconds_per_byte=0.001) as url:
-        assert isinstance(failure(ServerApi(url), seconds=60), ZimTimeout)
+        assert isinstance(failure(new_api(url), seconds=60), ZimTimeout)
     assert 0.4 <= time.monotonic() - started < 1.5
 
 
@@ -262,7 +267,7 @@ def test_a_connection_that_is_not_accepted_is_unreachable(monkeypatch: pytest.Mo
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
         first.connect(server.getsockname())  # fills the queue of connections, so that the kernel ignores the next one
         started = time.monotonic()
-        error = failure(ServerApi(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        error = failure(new_api(f"http://127.0.0.1:{server.getsockname()[1]}"))
     assert isinstance(error, ZimUnreachable)
     assert not error.connection_lost
     assert "ConnectTimeout" in error.cause
@@ -282,30 +287,30 @@ def test_connecting_takes_two_seconds_and_reading_five_unless_the_deadline_is_ea
         raise requests.ConnectTimeout
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
-    failure(ServerApi("http://127.0.0.1"), seconds)
+    failure(new_api("http://127.0.0.1"), seconds)
     assert timeouts == [pytest.approx((connect_timeout, read_timeout), abs=0.05)]
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_nothing_is_sent_after_the_deadline(zim: SimulatorClient, seconds: float) -> None:
-    assert isinstance(failure(ServerApi(zim.url), seconds), ZimTimeout)
+    assert isinstance(failure(new_api(zim.url), seconds), ZimTimeout)
     assert zim.requests() == []
 
 
 @pytest.mark.parametrize(
-    ("new_api", "fault"),
+    ("api_of", "fault"),
     [
-        (lambda zim: ServerApi(zim.https_url), "html"),
-        (lambda _: ServerApi(f"http://127.0.0.1:{free_port()}"), "html"),
-        *((lambda zim: ServerApi(zim.url), fault) for fault in ("cut_before", "cut_middle", "hang", "html")),
+        (lambda zim: new_api(zim.https_url), "html"),
+        (lambda _: new_api(f"http://127.0.0.1:{free_port()}"), "html"),
+        *((lambda zim: new_api(zim.url), fault) for fault in ("cut_before", "cut_middle", "hang", "html")),
     ],
     ids=["wrong certificate", "connection refused", "connection lost", "response cut", "timeout", "not JSON"],
 )
 def test_no_error_shows_the_error_of_a_library_which_can_contain_the_url_and_its_signature(
-    zim: SimulatorClient, new_api: Callable[[SimulatorClient], ServerApi], fault: Any
+    zim: SimulatorClient, api_of: Callable[[SimulatorClient], ServerApi], fault: Any
 ) -> None:
     zim.fault(fault)
-    error = failure(new_api(zim), seconds=0.3)
+    error = failure(api_of(zim), seconds=0.3)
     assert "Signature=" not in f"{error.detail}{error.cause}"
     assert "During handling" not in "".join(traceback.format_exception(error))
     zim.clear_faults()
@@ -321,7 +326,7 @@ def test_no_error_shows_the_error_of_a_library_which_can_contain_the_url_and_its
 )
 def test_a_response_is_read_if_the_server_closes_the_connection_after_it(head: bytes) -> None:
     with serve_bytes(head + b'{"Code": 0}') as url:
-        assert call(ServerApi(url)).code == 0
+        assert call(new_api(url)).code == 0
 
 
 @pytest.mark.parametrize(
@@ -335,4 +340,4 @@ def test_a_response_is_read_if_the_server_closes_the_connection_after_it(head: b
 )
 def test_a_malformed_response_is_unexpected(response: bytes) -> None:
     with serve_bytes(response) as url:
-        assert isinstance(failure(ServerApi(url)), UnexpectedZimResponse)
+        assert isinstance(failure(new_api(url)), UnexpectedZimResponse)

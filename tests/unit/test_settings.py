@@ -12,11 +12,12 @@ VALID = {
     "ZIM_CALLS_PER_SECOND_LIMIT": "20",
     "RESERVED_CONCURRENCY": "5",
 }
+REGION = {"AWS_REGION": "eu-central-1"}
 NUMBERS = ["CALLS_PER_SECOND", "OTHER_CALLS_PER_SECOND", "ZIM_CALLS_PER_SECOND_LIMIT", "RESERVED_CONCURRENCY"]
 
 
 def settings(**changes: str) -> Settings:
-    return Settings.from_environment({**VALID, **changes})
+    return Settings.from_environment({**VALID, **REGION, **changes})
 
 
 def test_settings_come_from_the_environment() -> None:
@@ -26,7 +27,7 @@ def test_settings_come_from_the_environment() -> None:
 @pytest.mark.parametrize("name", VALID)
 def test_the_error_names_a_missing_variable(name: str) -> None:
     with pytest.raises(SettingsError, match=rf"\b{name}\b"):
-        Settings.from_environment({key: value for key, value in VALID.items() if key != name})
+        Settings.from_environment({**REGION, **{key: value for key, value in VALID.items() if key != name}})
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.doubles import Log
-from zim.call_reject import CallStats
 from zim.errors import CallNotFound, RateLimited, SecretUnavailable, ZimUnavailable
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
-from zim.telemetry import ACCEPTED, metrics, observe
+from zim.telemetry import ACCEPTED, CallStats, metrics, observe
 
 REQUEST = CallRejectRequest("user0", "call-1", "planted")
 FIELDS = (
