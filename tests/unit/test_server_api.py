@@ -233,7 +233,7 @@ def test_a_response_that_does_not_arrive_times_out_at_the_deadline(zim: Simulato
 
 def test_a_timeout_is_logged_with_its_seconds(zim: SimulatorClient) -> None:
     zim.fault("hang")
-    assert "0.1 s" in failure(ServerApi(zim.url), seconds=0.1).cause
+    assert "0.1 s" in failure(new_api(zim.url), seconds=0.1).cause
     zim.clear_faults()
 
 
@@ -241,7 +241,7 @@ def test_a_late_response_that_stalls_times_out_at_the_deadline(zim: SimulatorCli
     zim.settings(latency=0.6)
     zim.fault("drip", seconds=10)
     started = time.monotonic()
-    assert isinstance(failure(ServerApi(zim.url), seconds=0.8), ZimTimeout)
+    assert isinstance(failure(new_api(zim.url), seconds=0.8), ZimTimeout)
     assert 0.8 <= time.monotonic() - started < 1.3
 
 
