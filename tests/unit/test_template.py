@@ -1,5 +1,6 @@
 """`template.yaml`: permissions, queues, limits, and when a deployment publishes a new version."""
 
+import re
 from typing import Any
 
 import pytest
@@ -26,6 +27,23 @@ every_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 def test_parameter_and_settings_allow_the_same_hosts() -> None:
     assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == ZIM_API_BASE_URL
+
+
+@pytest.mark.parametrize("parameter", ["ZimSecretArn", "SecretKmsKeyArn", "LogKmsKeyArn", "AlarmTopicArn"])
+def test_arns_of_other_partitions_are_rejected(parameter: str) -> None:
+    arn, pattern = ARNS[parameter], TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    assert re.search(pattern, arn)
+    for partition in ("aws-cn", "aws-us-gov"):
+        assert not re.search(pattern, arn.replace("arn:aws:", f"arn:{partition}:"))
+
+
+@pytest.mark.parametrize(
+    "name", ["zim", "zim-AbCdE", "zim-AbCdEf*", "zim AbCdEf", "s" * 81 + "-AbCdEf"], ids=lambda name: name[:20]
+)
+def test_an_incomplete_or_long_arn_of_the_secret_is_rejected(name: str) -> None:
+    pattern = TEMPLATE["Parameters"]["ZimSecretArn"]["AllowedPattern"]
+    assert re.search(pattern, f"{SECRETS}team/zim-AbCdEf")
+    assert not re.search(pattern, SECRETS + name)
 
 
 def test_only_the_secret_has_no_default() -> None:
@@ -230,7 +248,7 @@ def configuration(function: str, resources: Resources, values: ParameterValues) 
 IAM: ParameterValues = {}
 JWT = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
 CHANGED = {
-    "ZimSecretArn": f"{SECRETS}zim-GhIjKl",
+    "ZimSecretArn": f"{SECRETS}another-GhIjKl",
     "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "ZimApiBaseUrl": "https://zim-api-fra.zego.im",
     "ZimCallsPerSecondLimit": "30",
@@ -250,7 +268,24 @@ CHANGED = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
     "GradualDeployment": "true",
 }
+ARNS = {name: value for name, value in {**CHANGED, **PARAMETER_VALUES}.items() if value.startswith("arn:")}
+ARN_COMPONENTS = {"region": (3, "eu-west-1"), "account": (4, "210987654321"), "name": (-1, "another-ZyXwVu")}
+
+
+def with_component(arn: str, component: str) -> str:
+    """Return the ARN with another region, account or name."""
+    index, value = ARN_COMPONENTS[component]
+    parts = arn.split(":")
+    parts[index] = f"key/{value}" if parts[index].startswith("key/") else value
+    return ":".join(parts)
+
+
 UPDATES = [
+    *(
+        pytest.param({name: arn}, {name: with_component(arn, component)}, id=f"{component} of {name}")
+        for name, arn in ARNS.items()
+        for component in ARN_COMPONENTS
+    ),
     *(
         pytest.param(base, {**base, parameter: CHANGED[parameter]}, id=f"{parameter}, {access}")
         for access, base in (("IAM", IAM), ("JWT", JWT))
@@ -326,7 +361,7 @@ def test_the_longest_version_description_is_within_the_limit(function: str) -> N
     )
     values = {
         **JWT,
-        "ZimSecretArn": SECRETS + "s" * 128,
+        "ZimSecretArn": "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:" + "s" * 80 + "-AbCdEf",
         "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
         "JwtUserClaim": "c" * 60,
         "LogLevel": "WARNING",
