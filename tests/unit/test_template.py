@@ -371,6 +371,27 @@ def test_the_longest_version_description_is_within_the_limit(function: str) -> N
     assert len(description) <= 256
 
 
+GLOBAL_NAMES = {
+    "AWS::CloudWatch::Dashboard": ["DashboardName"],
+    "AWS::IAM::ManagedPolicy": ["ManagedPolicyName"],
+    "AWS::IAM::Role": ["RoleName"],
+    "AWS::S3::Bucket": ["BucketName"],
+}
+"""Resource types whose names are unique in the account, not in the region."""
+
+
+def test_the_names_of_global_resources_contain_the_region() -> None:
+    """See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html."""
+    names = [
+        resource["Properties"][name]
+        for resource in expand({"GradualDeployment": "true"}).values()
+        for name in GLOBAL_NAMES.get(resource["Type"], [])
+        if name in resource["Properties"]
+    ]
+    assert names
+    assert all("${AWS::Region}" in str(name) for name in names)
+
+
 def test_codedeploy_is_not_used_by_default() -> None:
     assert not [name for name, resource in EXPANDED.items() if "CodeDeploy" in resource["Type"] or "Deploy" in name]
     assert not [name for name, resource in EXPANDED.items() if "UpdatePolicy" in resource]
