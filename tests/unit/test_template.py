@@ -29,6 +29,23 @@ def test_parameter_and_settings_allow_the_same_hosts() -> None:
     assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == ZIM_API_BASE_URL
 
 
+@pytest.mark.parametrize(
+    ("parameter", "minimum", "maximum"),
+    [
+        ("ZimCallsPerSecondLimit", 2, 9999),
+        ("ApiCallsPerSecond", 1, 9999),
+        ("ApiConcurrency", 1, 9999),
+        ("QueueCallsPerSecond", 1, 9999),
+        ("QueueConcurrency", 2, 1000),
+    ],
+)
+def test_numbers_are_whole_and_within_their_range(parameter: str, minimum: int, maximum: int) -> None:
+    pattern = TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    accepted = {number for number in range(maximum + 2) if re.search(pattern, str(number))}
+    assert accepted == {*range(minimum, maximum + 1)}
+    assert not any(re.search(pattern, text) for text in ("5.5", "5.0", "05", "+5", "-5", "5 ", "", "1e1"))
+
+
 @pytest.mark.parametrize("parameter", ["ZimSecretArn", "SecretKmsKeyArn", "LogKmsKeyArn", "AlarmTopicArn"])
 def test_arns_of_other_partitions_are_rejected(parameter: str) -> None:
     arn, pattern = ARNS[parameter], TEMPLATE["Parameters"][parameter]["AllowedPattern"]
@@ -365,7 +382,7 @@ def test_the_longest_version_description_is_within_the_limit(function: str) -> N
         "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
         "JwtUserClaim": "c" * 60,
         "LogLevel": "WARNING",
-        **dict.fromkeys(numbers, "1" * 5),
+        **dict.fromkeys(numbers, "1" * 4),
     }
     _, description = version(function, EXPANDED, values)
     assert len(description) <= 256
