@@ -397,6 +397,11 @@ GLOBAL_NAMES = {
 """Resource types whose names are unique in the account, not in the region."""
 
 
+def test_the_layer_has_the_name_of_the_stack() -> None:
+    """Two stacks in one account have two layers, and the deploy role can change only that of its stack."""
+    assert resolve(RESOURCES["ZimLayer"]["Properties"]["LayerName"]) == "stack-zim"
+
+
 def test_the_names_of_global_resources_contain_the_region() -> None:
     """See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html."""
     names = [
