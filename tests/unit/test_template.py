@@ -437,6 +437,13 @@ def test_a_gradual_deployment_shifts_every_alias_and_rolls_back_on_an_alarm() ->
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": ["codedeploy.amazonaws.com"]}
 
 
+def test_from_jwt_to_iam_the_authorizer_that_routes_refer_to_is_not_deleted() -> None:
+    for route in properties_by_type("AWS::ApiGatewayV2::Route").values():
+        assert resolve(route, JWT)["AuthorizerId"] == {"Ref": "JwtAuthorizer"}
+        assert "AuthorizerId" not in resolve(route, IAM)
+    assert RESOURCES["JwtAuthorizer"]["DeletionPolicy"] == "Retain"
+
+
 @pytest.mark.parametrize("gradual", ["true", "false"])
 def test_deleting_the_stack_and_rolling_back_delete_all_resources(gradual: str) -> None:
     """A version that a rollback leaves behind prevents the same deployment later, so versions are not retained either.
@@ -449,6 +456,6 @@ def test_deleting_the_stack_and_rolling_back_delete_all_resources(gradual: str) 
         for resource in resources.values()
         if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} - {None, "Delete"}
     }
-    assert not retained
+    assert retained == {"AWS::ApiGatewayV2::Authorizer"}, "API Gateway deletes it with the API"
     for function in properties_by_type("AWS::Lambda::Function", resources).values():
         assert resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
