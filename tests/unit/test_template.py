@@ -183,6 +183,10 @@ def test_queues_are_encrypted() -> None:
 
 
 def test_the_visibility_timeout_exceeds_the_function_timeout() -> None:
+    """Lambda requires it. It does not exclude that a message is processed twice at the same time (docs/queue.md).
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
+    """
     visibility = properties_by_type("AWS::SQS::Queue")["CallRejectQueue"]["VisibilityTimeout"]
     assert FUNCTIONS["CallRejectQueueFunction"]["Timeout"] < visibility <= 30
 
