@@ -76,7 +76,13 @@ def test_every_route_requires_a_jwt_or_iam() -> None:
         assert route["AuthorizerId"] == {"Fn::If": ["UseJwt", {"Ref": "JwtAuthorizer"}, {"Ref": "AWS::NoValue"}]}
 
 
-TRACES = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
+TRACES = {
+    "Fn::If": [
+        "UseTracing",
+        {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"},
+        {"Ref": "AWS::NoValue"},
+    ]
+}
 SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "ZimSecretArn"}}
 KEY = {
     "Fn::If": [
@@ -283,6 +289,7 @@ CHANGED = {
     "QueueConcurrency": "7",
     "EventBusName": "custom",
     "SnapStart": "true",
+    "Tracing": "true",
     "LogLevel": "DEBUG",
     "LogRetentionDays": "1",
     "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
@@ -386,6 +393,7 @@ def test_the_longest_version_description_is_within_the_limit(function: str) -> N
         "ZimApiBaseUrl": "https://zim-api-sha.zego.im/",
         "JwtUserClaim": "c" * 60,
         "LogLevel": "WARNING",
+        **dict.fromkeys(("Tracing", "SnapStart"), "false"),
         **dict.fromkeys(numbers, "1" * 4),
     }
     _, description = version(function, EXPANDED, values)
@@ -416,6 +424,12 @@ def test_the_names_of_global_resources_contain_the_region() -> None:
     ]
     assert names
     assert all("${AWS::Region}" in str(name) for name in names)
+
+
+@every_function
+def test_tracing_is_off_by_default(function: str) -> None:
+    for values, mode in ({}, "PassThrough"), ({"Tracing": "true"}, "Active"):
+        assert configuration(function, expand(values), values)["TracingConfig"] == {"Mode": mode}
 
 
 def test_codedeploy_is_not_used_by_default() -> None:
