@@ -111,7 +111,9 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 def _substitute(argument: Any, values: ParameterValues) -> str:
     text, variables = (argument, {}) if isinstance(argument, str) else argument
     return re.sub(
-        r"\$\{([^!}]+)\}", lambda match: str(variables.get(match[1]) or _value(match[1], values, match[0])), text
+        r"\$\{([^!}]+)\}",
+        lambda match: str(variables[match[1]] if match[1] in variables else _value(match[1], values, match[0])),
+        text,
     )
 
 

@@ -26,7 +26,33 @@ every_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 def test_parameter_and_settings_allow_the_same_hosts() -> None:
-    assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == ZIM_API_BASE_URL
+    """The parameter can also be empty."""
+    hosts = ZIM_API_BASE_URL.removeprefix("^").removesuffix("$")
+    assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == f"^(|{hosts})$"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-central-1", "zim-api-fra"),
+        ("ap-south-1", "zim-api-bom"),
+        ("ap-southeast-1", "zim-api-sgp"),
+        ("us-west-1", "zim-api-lax"),
+        ("us-west-2", "zim-api-lax"),
+        ("ap-east-1", "zim-api-hkg"),
+        ("us-east-1", "zim-api"),
+        ("eu-west-1", "zim-api"),
+        ("xx-new-1", "zim-api"),
+    ],
+)
+def test_the_default_zim_host_is_that_of_the_region(region: str, host: str) -> None:
+    url, override = f"https://{host}.zego.im", "https://zim-api-sha.zego.im"
+    for function in ("CallRejectFunction", "CallRejectQueueFunction"):
+        for value, expected in ("", url), (override, override), (url, url):
+            values = {"AWS::Region": region, "ZimApiBaseUrl": value}
+            assert configuration(function, EXPANDED, values)["Environment"]["Variables"]["ZIM_API_BASE_URL"] == expected
+            assert f" {expected} " in version(function, EXPANDED, values)[1]
+            assert re.fullmatch(ZIM_API_BASE_URL, expected)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +335,7 @@ def with_component(arn: str, component: str) -> str:
 
 
 UPDATES = [
+    pytest.param(IAM, {"ZimApiBaseUrl": "https://zim-api.zego.im"}, id="the default host, set explicitly"),
     *(
         pytest.param({name: arn}, {name: with_component(arn, component)}, id=f"{component} of {name}")
         for name, arn in ARNS.items()
