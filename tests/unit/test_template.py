@@ -63,6 +63,7 @@ def test_the_default_zim_host_is_that_of_the_region(region: str, host: str) -> N
         ("ApiConcurrency", 1, 9999),
         ("QueueCallsPerSecond", 1, 9999),
         ("QueueConcurrency", 2, 1000),
+        ("AsyncExpiresAfterSeconds", 1, 600),
     ],
 )
 def test_numbers_are_whole_and_within_their_range(parameter: str, minimum: int, maximum: int) -> None:
@@ -313,6 +314,7 @@ CHANGED = {
     "ApiConcurrency": "7",
     "QueueCallsPerSecond": "7",
     "QueueConcurrency": "7",
+    "AsyncExpiresAfterSeconds": "60",
     "EventBusName": "custom",
     "SnapStart": "true",
     "Tracing": "true",
