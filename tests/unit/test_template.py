@@ -18,6 +18,7 @@ from tests.unit.template import (
     resolve,
     rules_allow,
 )
+from zim import allowance
 from zim.settings import ZIM_API_BASE_URL
 
 MAX_AGE_SECONDS = 600
@@ -262,10 +263,15 @@ def test_every_log_group_has_the_retention_of_the_parameter() -> None:
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
-def test_the_stage_is_created_after_the_route_in_its_settings() -> None:
-    settings = properties_by_type("AWS::ApiGatewayV2::Stage")["HttpApiStage"]["RouteSettings"]
-    route = RESOURCES["HttpApiStage"]["DependsOn"]
-    assert settings.keys() == {RESOURCES[route]["Properties"]["RouteKey"]}
+@pytest.mark.parametrize("calls_per_second", ["1", "10", "100"])
+def test_the_throttle_of_the_gateway_is_far_above_the_allowance_of_one_user(calls_per_second: str) -> None:
+    """All users share it, whatever the rate limit is."""
+    stage = resolve(RESOURCES["HttpApiStage"]["Properties"], {"ApiCallsPerSecond": calls_per_second})
+    assert "RouteSettings" not in stage
+    limit = stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    assert limit == 100
+    assert limit >= 100 * allowance.MAX_REQUESTS / allowance.PERIOD_SECONDS
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] >= limit
 
 
 @every_function
