@@ -15,7 +15,7 @@ from tests.support.paths import DOCS, EVENTS
 from tests.unit.template import EXPANDED, PARAMETER_VALUES, RESOURCES, properties_by_type, resolve
 from zim.aws import client
 from zim.errors import CallRejectError
-from zim.telemetry import ACCEPTED, REJECTED, logger
+from zim.telemetry import ACCEPTED, REJECTED, hash_user_id, logger
 
 RUNBOOK = (DOCS / "runbook.md").read_text()
 OUTCOMES = {error_class.__name__ for error_class in CallRejectError.__subclasses__()} | {REJECTED.name, ACCEPTED.name}
@@ -28,6 +28,7 @@ DEFAULT_BUS = {
     **{f"{name}.QueueName": name for name in RESOURCES},
     "CallRejectRequestedRule.Arn": f"{RULE}/CallRejectRequestedRule",
 }
+JWT = {**DEFAULT_BUS, "JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
 CUSTOM_BUS = {
     **DEFAULT_BUS,
     "EventBusName": "custom",
@@ -146,7 +147,8 @@ def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, c
 
     def run(folder: str, event: dict[str, Any]) -> Telemetry:
         zim.fault("code", code=ended)
-        function = load(folder, QUEUE_URL=queue, DEAD_LETTER_QUEUE_URL=queue)
+        variables = {} if folder == "call_reject_queue" else {"JWT_USER_CLAIM": "sub", "EXPIRES_AFTER_SECONDS": "90"}
+        function = load(folder, QUEUE_URL=queue, DEAD_LETTER_QUEUE_URL=queue, **variables)
         stream = io.StringIO()
         handler = logging.StreamHandler(stream)
         handler.setFormatter(logger.registered_formatter)
@@ -299,8 +301,26 @@ def query_fields(query: str) -> set[str]:
     return set(re.findall(r"(?<!\d)[@a-zA-Z]\w*", code)) - KEYWORDS - {*aliases}
 
 
+def access_log_format(values: Mapping[str, str]) -> str:
+    text: str = resolve(RESOURCES["HttpApiStage"]["Properties"]["AccessLogSettings"]["Format"], values)
+    return text
+
+
+def test_the_access_log_names_the_user_of_a_token() -> None:
+    """See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html."""
+    assert "userId" not in json.loads(access_log_format(DEFAULT_BUS))
+    log = json.loads(access_log_format({**JWT, "JwtUserClaim": "username"}))
+    assert log["userId"] == "$context.authorizer.claims.username"
+    assert "\n" not in access_log_format(JWT)
+
+
+def test_the_user_in_the_saved_query_is_the_one_in_the_log() -> None:
+    ((hashed, user_id),) = re.findall(r'user = "(\w+)" or userId = "(\w+)"', QUERIES["UserHistoryQuery"]["QueryString"])
+    assert hash_user_id(user_id) == hashed
+
+
 def test_queries_use_fields_and_outcomes_that_are_logged(telemetry: dict[str, Telemetry]) -> None:
-    access_log = json.loads(RESOURCES["HttpApiStage"]["Properties"]["AccessLogSettings"]["Format"])
+    access_log = json.loads(access_log_format(JWT))
     logged = {FUNCTIONS[name]["LoggingConfig"]["LogGroup"]: each.fields for name, each in telemetry.items()}
     logged["HttpApiLogGroup"] = {*access_log}
     (widget_query,) = (widget["query"] for widget in widgets() if "query" in widget)
