@@ -74,7 +74,9 @@ def test_numbers_are_whole_and_within_their_range(parameter: str, minimum: int, 
     assert not any(re.search(pattern, text) for text in ("5.5", "5.0", "05", "+5", "-5", "5 ", "", "1e1"))
 
 
-@pytest.mark.parametrize("parameter", ["ZimSecretArn", "SecretKmsKeyArn", "LogKmsKeyArn", "AlarmTopicArn"])
+@pytest.mark.parametrize(
+    "parameter", ["ZimSecretArn", "SecretKmsKeyArn", "LogKmsKeyArn", "AlarmTopicArn", "SnsTopicArns"]
+)
 def test_arns_of_other_partitions_are_rejected(parameter: str) -> None:
     arn, pattern = ARNS[parameter], TEMPLATE["Parameters"][parameter]["AllowedPattern"]
     assert re.search(pattern, arn)
@@ -115,7 +117,14 @@ SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resourc
 KEY = {
     "Fn::If": [
         "HasSecretKey",
-        {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Ref": "SecretKmsKeyArn"}},
+        {
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": {"Ref": "SecretKmsKeyArn"},
+            "Condition": {
+                "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"}}
+            },
+        },
         {"Ref": "AWS::NoValue"},
     ]
 }
@@ -188,26 +197,56 @@ FROM_RULE = (
     "events.amazonaws.com",
     {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}},
 )
-FROM_TOPICS_IN_ACCOUNT = (
-    "sns.amazonaws.com",
-    {"ArnLike": {"aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:${AWS::AccountId}:*"}}},
-)
+TOPICS = ["arn:aws:sns:us-east-1:123456789012:one", "arn:aws:sns:us-east-1:210987654321:two"]
+FROM_TOPICS = ("sns.amazonaws.com", {"ArnEquals": {"aws:SourceArn": TOPICS}})
 
 
 @pytest.mark.parametrize(
-    ("queue", "senders"),
-    [("CallRejectQueue", [FROM_RULE, FROM_TOPICS_IN_ACCOUNT]), ("CallRejectDeadLetterQueue", [FROM_RULE])],
+    ("queue", "topics", "senders"),
+    [
+        ("CallRejectQueue", "", [FROM_RULE]),
+        ("CallRejectQueue", ",".join(TOPICS), [FROM_RULE, FROM_TOPICS]),
+        ("CallRejectDeadLetterQueue", ",".join(TOPICS), [FROM_RULE]),
+    ],
 )
-def test_queue_policy_admits_exactly_these_senders(queue: str, senders: list[Any]) -> None:
-    policies = properties_by_type("AWS::SQS::QueuePolicy")
+def test_queue_policy_admits_exactly_these_senders_and_only_tls(queue: str, topics: str, senders: list[Any]) -> None:
+    policies = resolve(properties_by_type("AWS::SQS::QueuePolicy"), {"SnsTopicArns": topics})
     assert policies.keys() == {"CallRejectQueuePolicy", "CallRejectDeadLetterQueuePolicy"}
     policy = policies[f"{queue}Policy"]
     assert policy["Queues"] == [{"Ref": queue}]
-    statements = policy["PolicyDocument"]["Statement"]
-    for statement in statements:
-        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+    *allowing, denying = policy["PolicyDocument"]["Statement"]
+    for statement in (*allowing, denying):
         assert statement["Resource"] == {"Fn::GetAtt": f"{queue}.Arn"}
-    assert [(statement["Principal"]["Service"], statement["Condition"]) for statement in statements] == senders
+    assert all((statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage") for statement in allowing)
+    assert [(statement["Principal"]["Service"], statement["Condition"]) for statement in allowing] == senders
+    assert (denying["Effect"], denying["Principal"], denying["Action"]) == ("Deny", "*", "sqs:*")
+    assert denying["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    "topics", ["arn:aws:sns:us-east-1:123456789012:*", f"{TOPICS[0]}, {TOPICS[1]}", TOPICS[0] + ","]
+)
+def test_topics_are_full_arns(topics: str) -> None:
+    pattern = TEMPLATE["Parameters"]["SnsTopicArns"]["AllowedPattern"]
+    assert re.search(pattern, ",".join(TOPICS))
+    assert not re.search(pattern, topics)
+
+
+@pytest.mark.parametrize(("sources", "pattern"), [("", {}), ("my.app,my.jobs", {"source": ["my.app", "my.jobs"]})])
+def test_the_rule_accepts_events_of_this_account_and_of_the_sources(sources: str, pattern: dict[str, Any]) -> None:
+    rule = resolve(RESOURCES["CallRejectRequestedRule"]["Properties"], {"EventSources": sources})
+    assert rule["EventPattern"] == {
+        "account": ["123456789012"],
+        "detail-type": ["CallRejectRequested"],
+        **pattern,
+    }
+
+
+def test_only_the_queue_can_use_the_dead_letter_queue() -> None:
+    queues = resolve(properties_by_type("AWS::SQS::Queue"))
+    source = f"arn:aws:sqs:us-east-1:123456789012:{queues['CallRejectQueue']['QueueName']}"
+    allowed = queues["CallRejectDeadLetterQueue"]["RedriveAllowPolicy"]
+    assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [source]}
 
 
 def test_queues_are_encrypted() -> None:
@@ -322,6 +361,8 @@ CHANGED = {
     "QueueConcurrency": "7",
     "AsyncExpiresAfterSeconds": "60",
     "EventBusName": "custom",
+    "EventSources": "my.app",
+    "SnsTopicArns": "arn:aws:sns:us-east-1:123456789012:declined",
     "SnapStart": "true",
     "Tracing": "true",
     "LogLevel": "DEBUG",
