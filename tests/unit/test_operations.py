@@ -1,4 +1,4 @@
-"""Dashboard, alarms and saved queries, compared with the metrics and logs of AWS and of the functions."""
+"""Dashboard, names of alarms, and saved queries, compared with the metrics and logs of AWS and of the functions."""
 
 import io
 import json
@@ -12,7 +12,8 @@ import pytest
 
 from local.zim_simulator.running import SimulatorClient
 from tests.support.paths import DOCS, EVENTS
-from tests.unit.template import EXPANDED, PARAMETER_VALUES, RESOURCES, properties_by_type, resolve
+from tests.unit.alarms import ALARMS, DEFAULT_BUS, RULE, Metric, alarm_metrics
+from tests.unit.template import EXPANDED, RESOURCES, properties_by_type, resolve
 from zim.aws import client
 from zim.errors import CallRejectError
 from zim.telemetry import ACCEPTED, REJECTED, hash_user_id, logger
@@ -20,14 +21,6 @@ from zim.telemetry import ACCEPTED, REJECTED, hash_user_id, logger
 RUNBOOK = (DOCS / "runbook.md").read_text()
 OUTCOMES = {error_class.__name__ for error_class in CallRejectError.__subclasses__()} | {REJECTED.name, ACCEPTED.name}
 
-# References resolve to logical ids.
-RULE = "arn:aws:events:us-east-1:123456789012:rule"
-DEFAULT_BUS = {
-    **PARAMETER_VALUES,
-    **{name: name for name in RESOURCES},
-    **{f"{name}.QueueName": name for name in RESOURCES},
-    "CallRejectRequestedRule.Arn": f"{RULE}/CallRejectRequestedRule",
-}
 JWT = {**DEFAULT_BUS, "JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
 CUSTOM_BUS = {
     **DEFAULT_BUS,
@@ -35,19 +28,9 @@ CUSTOM_BUS = {
     "CallRejectRequestedRule.Arn": f"{RULE}/custom/CallRejectRequestedRule",
 }
 
-ALARMS: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::CloudWatch::Alarm", EXPANDED), DEFAULT_BUS)
 QUERIES: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::Logs::QueryDefinition", EXPANDED), DEFAULT_BUS)
 FUNCTIONS: dict[str, dict[str, Any]] = resolve(properties_by_type("AWS::Serverless::Function"), DEFAULT_BUS)
 SERVICES = {each["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: name for name, each in FUNCTIONS.items()}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The identity of a metric in CloudWatch."""
-
-    namespace: str
-    name: str
-    dimensions: frozenset[tuple[str, str]]
 
 
 # The metrics of AWS in alarms and widgets, and their dimensions. See
@@ -99,19 +82,6 @@ def dashboard_metrics(values: Mapping[str, str] = DEFAULT_BUS) -> Iterator[tuple
             yield Metric(previous[0], previous[1], frozenset(dimensions)), widget
 
 
-def alarm_metrics(alarm: dict[str, Any]) -> dict[str, Metric]:
-    """Return the metrics of an alarm by the ids in its expression, or by `value` if it has none."""
-    metrics = {each["Id"]: each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each}
-    return {
-        name: Metric(
-            metric["Namespace"],
-            metric["MetricName"],
-            frozenset((dimension["Name"], dimension["Value"]) for dimension in metric["Dimensions"]),
-        )
-        for name, metric in (metrics or {"value": alarm}).items()
-    }
-
-
 USED_METRICS = {
     *(metric for values in (DEFAULT_BUS, CUSTOM_BUS) for metric, _ in dashboard_metrics(values)),
     *(metric for alarm in ALARMS.values() for metric in alarm_metrics(alarm).values()),
@@ -143,7 +113,7 @@ def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, c
     https = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
     message = json.loads((EVENTS / "CallRejectQueueFunction" / "bare.json").read_text())
     queue = client("sqs").create_queue(QueueName="calls")["QueueUrl"]
-    ended = 660900005
+    ended, not_found = 660900005, 660900004
 
     def run(folder: str, event: dict[str, Any]) -> Telemetry:
         zim.fault("code", code=ended)
@@ -155,6 +125,9 @@ def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, c
         logging.getLogger(logger.service).addHandler(handler)
         capsys.readouterr()
         function(event)
+        if folder == "call_reject":
+            zim.fault("code", code=not_found)
+            function({"CanaryUserId": "canary"})
         logging.getLogger(logger.service).removeHandler(handler)
         fields = {name for line in stream.getvalue().splitlines() for name in json.loads(line)}
         units: dict[str, str] = {}
@@ -212,68 +185,14 @@ def test_calls_to_zim_are_stacked_per_second_below_the_limit() -> None:
 
 
 def test_alarms_exist_for_a_topic_or_a_gradual_deployment_and_notify_the_topic() -> None:
-    topic = {**DEFAULT_BUS, "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
+    topic = {**DEFAULT_BUS, "CanaryUserId": "canary", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
     for alarm in (resource for resource in EXPANDED.values() if resource["Type"] == "AWS::CloudWatch::Alarm"):
-        assert not resolve({"Condition": alarm["Condition"]}, DEFAULT_BUS)
+        assert not resolve({"Condition": alarm["Condition"]}, {**DEFAULT_BUS, "CanaryUserId": "canary"})
         assert resolve({"Condition": alarm["Condition"]}, topic)
-        assert resolve({"Condition": alarm["Condition"]}, {**DEFAULT_BUS, "GradualDeployment": "true"})
+        assert resolve({"Condition": alarm["Condition"]}, {**topic, "AlarmTopicArn": "", "GradualDeployment": "true"})
         for actions in ("AlarmActions", "OKActions"):
             assert resolve(alarm["Properties"], topic)[actions] == [topic["AlarmTopicArn"]]
             assert actions not in resolve(alarm["Properties"], DEFAULT_BUS)
-        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
-
-
-def is_breaching(alarm: dict[str, Any], values: dict[str, float]) -> bool:
-    """Return whether one period breaches the threshold. Missing values count as 0, as in CloudWatch."""
-    assert values.keys() <= alarm_metrics(alarm).keys()
-    (expression,) = [each["Expression"] for each in alarm.get("Metrics", []) if "Expression" in each] or ["value"]
-    functions = {"IF": lambda condition, if_true, if_false: if_true if condition else if_false}
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    names = {**dict.fromkeys(alarm_metrics(alarm), 0.0), **values, **functions}
-    result: float = eval(expression, {"__builtins__": {}}, names)  # noqa: S307 - this metric math is valid Python
-    threshold: float = alarm["Threshold"]
-    return result > threshold
-
-
-@pytest.mark.parametrize(
-    ("alarm", "values", "breaching"),
-    [
-        ("ZimConfigurationErrorsAlarm", {"https": 1}, True),
-        ("ZimConfigurationErrorsAlarm", {"queue": 1}, True),
-        ("ZimConfigurationErrorsAlarm", {"secret_https": 1}, True),
-        ("ZimConfigurationErrorsAlarm", {"secret_queue": 1}, True),
-        ("HighErrorRateAlarm", {"failed": 4, "requests": 4}, False),
-        ("HighErrorRateAlarm", {"failed": 5, "requests": 99}, True),
-        ("HighErrorRateAlarm", {"failed": 5, "requests": 100}, False),
-        ("HighLatencyAlarm", {"value": 3000}, False),
-        ("HighLatencyAlarm", {"value": 3001}, True),
-        ("SustainedThrottlingAlarm", {"https": 1}, True),
-        ("SustainedThrottlingAlarm", {"https_async": 1}, True),
-        ("OldMessagesAlarm", {"waiting": 60, "processed": 60}, False),
-        ("OldMessagesAlarm", {"waiting": 61}, True),
-        ("OldMessagesAlarm", {"waiting": 3, "processed": 61}, True),
-        ("ExpiredRequestsAlarm", {"value": 1}, True),
-        ("ExpiredRequestsAlarm", {"value": 0}, False),
-        ("DeadLettersAlarm", {"value": 1}, True),
-        ("DeadLettersAlarm", {"value": 0}, False),
-    ],
-)
-def test_an_alarm_breaches_above_its_threshold(alarm: str, values: dict[str, float], *, breaching: bool) -> None:
-    assert is_breaching(ALARMS[alarm], values) is breaching
-
-
-def test_each_alarm_watches_its_metrics() -> None:
-    assert {name: {metric.name for metric in alarm_metrics(alarm).values()} for name, alarm in ALARMS.items()} == {
-        "ZimConfigurationErrorsAlarm": {"ZimConfigurationError", "SecretUnavailable"},
-        "HighErrorRateAlarm": {"5xx", "Count"},
-        "HighLatencyAlarm": {"Latency"},
-        "SustainedThrottlingAlarm": {"Throttles"},
-        "OldMessagesAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
-        "ExpiredRequestsAlarm": {"RequestExpired"},
-        "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
-    }
-    (dead_letters,) = alarm_metrics(ALARMS["DeadLettersAlarm"]).values()
-    assert dict(dead_letters.dimensions) == {"QueueName": "CallRejectDeadLetterQueue"}
 
 
 def test_each_alarm_and_query_is_in_the_runbook() -> None:

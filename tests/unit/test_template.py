@@ -1,6 +1,8 @@
 """`template.yaml`: permissions, queues, limits, and when a deployment publishes a new version."""
 
+import json
 import re
+import string
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.unit.template import (
     rules_allow,
 )
 from zim import allowance
+from zim.request import USER_ID_SCHEMA
 from zim.settings import ZIM_API_BASE_URL
 
 MAX_AGE_SECONDS = 600
@@ -176,12 +179,16 @@ def test_each_role_has_exactly_the_permissions_of_its_function() -> None:
     assert {function["Role"]["Fn::GetAtt"] for function in functions} == {f"{name}.Arn" for name in PERMISSIONS}
 
 
-def test_only_api_gateway_can_invoke_a_function_and_only_from_its_route() -> None:
+def test_only_the_routes_and_the_canary_can_invoke_a_function() -> None:
     permissions = properties_by_type("AWS::Lambda::Permission", EXPANDED)
-    assert permissions.keys() == {"CallRejectPermission", "CallRejectAsyncPermission"}
+    assert permissions.keys() == {"CallRejectPermission", "CallRejectAsyncPermission", "CanaryPermission"}
+    for permission in permissions.values():
+        assert permission["FunctionName"]["Ref"].endswith("FunctionAliaslive")
+    canary = permissions.pop("CanaryPermission")
+    assert canary["Principal"] == "events.amazonaws.com"
+    assert canary["SourceArn"] == {"Fn::GetAtt": "CanaryRule.Arn"}
     for permission in permissions.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert permission["FunctionName"]["Ref"].endswith("FunctionAliaslive")
         assert "${HttpApi}/*/POST/call-reject" in permission["SourceArn"]["Fn::Sub"]
     assert not properties_by_type("AWS::IAM::Policy", EXPANDED)
     assert not properties_by_type("AWS::IAM::ManagedPolicy", EXPANDED)
@@ -369,6 +376,7 @@ CHANGED = {
     "LogRetentionDays": "1",
     "LogKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
+    "CanaryUserId": "canary",
     "GradualDeployment": "true",
 }
 ARNS = {name: value for name, value in {**CHANGED, **PARAMETER_VALUES}.items() if value.startswith("arn:")}
@@ -502,6 +510,28 @@ def test_the_names_of_global_resources_contain_the_region() -> None:
     assert all("${AWS::Region}" in str(name) for name in names)
 
 
+CANARY = ["CanaryRule", "CanaryPermission", "CanaryFailedAlarm"]
+
+
+def test_the_canary_is_off_by_default_and_invokes_the_function_every_five_minutes() -> None:
+    alarm = {"AlarmTopicArn": CHANGED["AlarmTopicArn"]}
+    for name in CANARY:
+        assert not resolve({"Condition": RESOURCES[name]["Condition"]}, alarm)
+        assert resolve({"Condition": RESOURCES[name]["Condition"]}, {**alarm, "CanaryUserId": "canary"})
+    rule = resolve(EXPANDED["CanaryRule"]["Properties"], {"CanaryUserId": "{canary}"})
+    (target,) = rule["Targets"]
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert target["Arn"] == {"Ref": "CallRejectFunctionAliaslive"}
+    assert json.loads(target["Input"]) == {"CanaryUserId": "{canary}"}
+
+
+@pytest.mark.parametrize("character", string.printable)
+def test_the_user_of_the_canary_is_a_valid_user(character: str) -> None:
+    if re.fullmatch(TEMPLATE["Parameters"]["CanaryUserId"]["AllowedPattern"], f"a{character}"):
+        assert re.search(USER_ID_SCHEMA["pattern"], f"a{character}")
+        assert json.loads(f'"{character}"') == character
+
+
 @every_function
 def test_tracing_is_off_by_default(function: str) -> None:
     for values, mode in ({}, "PassThrough"), ({"Tracing": "true"}, "Active"):
@@ -522,7 +552,7 @@ def test_a_gradual_deployment_shifts_every_alias_and_rolls_back_on_an_alarm() ->
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         alarms = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-        others = {"SustainedThrottlingAlarm", "DeadLettersAlarm"}
+        others = {"SustainedThrottlingAlarm", "DeadLettersAlarm", "CanaryFailedAlarm"}
         assert alarms == properties_by_type("AWS::CloudWatch::Alarm").keys() - others
         assert group["AlarmConfiguration"]["Enabled"] is True
     added = resources.keys() - EXPANDED.keys()
