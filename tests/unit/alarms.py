@@ -118,7 +118,8 @@ def is_in_alarm(alarm: dict[str, Any], samples: Samples, end: int) -> bool:
     stats = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
     minutes = (stats[0] if stats else alarm)["Period"] // 60
     points = [data_point(alarm, samples, end - index * minutes) for index in range(alarm["EvaluationPeriods"])]
-    missing = alarm["TreatMissingData"] == "breaching"
-    breaching = [missing if point is None else point > alarm["Threshold"] for point in points]
+    missing: bool = alarm["TreatMissingData"] == "breaching"
+    threshold: float = alarm["Threshold"]
+    breaching = [missing if point is None else point > threshold for point in points]
     required: int = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
     return sum(breaching) >= required
