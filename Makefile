@@ -4,7 +4,7 @@ PYTHON = python3.13
 UV = .venv/bin/uv
 SAM = .venv-sam/bin/sam
 # requirements/*.in say why a tool has its own environment.
-ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready
+ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready
 BUILT = .aws-sam/build/template.yaml
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
 REDOCLY = requirements/node_modules/.package-lock.json
@@ -62,11 +62,14 @@ types: .venv/ready ## check types (strict)
 	@.venv/bin/mypy
 
 # WS1004 expects the default names of log groups; the template sets them in LoggingConfig.
-template: .venv/ready .venv-sam/ready ## check the templates with SAM and cfn-lint
+template: .venv/ready .venv-sam/ready .venv-checkov/ready ## check the templates with SAM, cfn-lint and Checkov
 	@echo "Checking the templates (sam validate --lint, and cfn-lint with the serverless rules) ..."
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1004
 	@.venv/bin/cfn-lint docs/github-deploy-role.yaml
+	@echo "Checking the template after the transform (Checkov) ..."
+	@mkdir -p .aws-sam && .venv/bin/python -m tests.support.expanded > .aws-sam/expanded.json 2> /dev/null
+	@.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
 
 audit: .venv/ready ## check the layer's dependencies for known vulnerabilities; skipped when offline
 	@echo "Checking the layer's dependencies for known vulnerabilities (pip-audit) ..."
@@ -153,7 +156,7 @@ $(REDOCLY): requirements/package-lock.json | .venv/ready
 # The development environment includes the layer's requirements and uv, so those two come first.
 lock: .venv/ready ## pin the newest versions that the .in files allow
 	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/dev requirements/sam \
-	  requirements/ministack requirements/lambda; do \
+	  requirements/ministack requirements/lambda requirements/checkov; do \
 	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 
