@@ -5,7 +5,7 @@ import os
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.unit.template import TEMPLATE, expand  # noqa: E402 - the transform needs a region
+from tests.unit.template import TEMPLATE, expand
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 
 import pytest
+import yaml
 from cfnlint.schema.manager import ProviderSchemaManager
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, ROOT
 from tests.unit.alarms import DEFAULT_BUS
 from tests.unit.iam import ACTIONS, actions, as_list
 from tests.unit.template import expand, resolve
@@ -216,3 +217,13 @@ def test_the_longest_stack_name_is_not_shortened_in_names_of_resources() -> None
 
 def test_every_action_in_the_handlers_is_known_to_iam() -> None:
     assert actions("lambda:Publish*") == {"lambda:publishlayerversion", "lambda:publishversion"}
+
+
+def test_the_job_with_credentials_runs_no_development_dependencies() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"]
+    with_credentials = {name for name, job in jobs.items() if "id-token" in job["permissions"]}
+    assert with_credentials == {"deploy"}
+    assert jobs["deploy"]["needs"] == "build"
+    make = [step["run"] for step in jobs["deploy"]["steps"] if step.get("run", "").startswith("make")]
+    assert make == ["make .venv-sam/ready"]
+    assert [step["run"] for step in jobs["build"]["steps"] if "run" in step] == ["make build"]
