@@ -1,0 +1,135 @@
+"""A change of the access mode: no pair of function and route, in any order of updates, lets a user act for another.
+
+CloudFormation updates resources in the order of their references. A gradual deployment runs the old and the new
+function side by side, and a rollback goes through the same pairs in the opposite order.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pytest
+
+from local.zim_simulator.running import SimulatorClient
+from tests.support.paths import EVENTS
+from tests.unit.doubles import Function
+from tests.unit.template import EXPANDED, Resources, resolve
+from zim.aws import client
+from zim.settings import Settings, SettingsError
+
+JWT = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
+MODES = {"IAM": {}, "JWT": JWT}
+FOLDERS = {"CallRejectFunction": "call_reject", "CallRejectAsyncFunction": "call_reject_async"}
+AUTHORIZERS = {
+    "JWT": {"jwt": {"claims": {"sub": "mallory"}, "scopes": None}},
+    "AWS_IAM": {"iam": {"accessKey": "AKIA", "accountId": "123456789012", "callerId": "AIDA"}},
+}
+
+
+def references(part: Any) -> Iterator[str]:
+    """Yield the logical ids that a part of the template refers to."""
+    if isinstance(part, list):
+        for each in part:
+            yield from references(each)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0] if isinstance(value, list) else value.split(".")[0]
+            elif key == "Fn::Sub":
+                yield from re.findall(r"\$\{(\w+)", str(value))
+                yield from references(value)
+            else:
+                yield from references(value)
+
+
+def dependencies(resources: Resources) -> dict[str, set[str]]:
+    """Return the resources that CloudFormation creates or updates before each resource."""
+    return {
+        name: {*references(resource["Properties"]), *references([{"Ref": resource.get("DependsOn")}])}
+        & resources.keys()
+        for name, resource in resources.items()
+    }
+
+
+ROUTES = {
+    "CallRejectFunction": ("CallRejectFunctionAliaslive", "CallRejectRoute"),
+    "CallRejectAsyncFunction": ("CallRejectAsyncFunctionAliaslive", "CallRejectAsyncRoute"),
+}
+
+
+@pytest.mark.parametrize("function", ROUTES)
+def test_cloudformation_updates_the_alias_before_the_route(function: str) -> None:
+    """There is therefore always a time with the new function and the old route."""
+    alias, route = ROUTES[function]
+    order = list(TopologicalSorter(dependencies(EXPANDED)).static_order())
+    assert order.index(function) < order.index(alias) < order.index(route)
+
+
+@pytest.mark.parametrize("function", FOLDERS)
+@pytest.mark.parametrize(("code", "route"), list(itertools.product(MODES, MODES)))
+@pytest.mark.parametrize("body", [{"FromUserId": "alice"}, {}], ids=["for alice", "without FromUserId"])
+def test_no_pair_of_function_and_route_lets_a_user_act_for_another(
+    function: str, code: str, route: str, body: dict[str, str], load: Callable[..., Function], zim: SimulatorClient
+) -> None:
+    variables = resolve(EXPANDED[function]["Properties"]["Environment"]["Variables"], MODES[code])
+    queue = client("sqs").create_queue(QueueName="calls")["QueueUrl"]
+    environment = {"QUEUE_URL": queue, "EXPIRES_AFTER_SECONDS": "90"}
+    environment |= {name: value for name, value in variables.items() if name == "JWT_USER_CLAIM"}
+    authorization = resolve(EXPANDED[ROUTES[function][1]]["Properties"], MODES[route])["AuthorizationType"]
+    event = json.loads((EVENTS / function / "http_api.json").read_text())
+    event["requestContext"]["authorizer"] = AUTHORIZERS[authorization]
+    call_id = zim.ring("alice")
+    event |= {"body": json.dumps({"CallId": call_id, **body}), "isBase64Encoded": False}
+
+    status = load(FOLDERS[function], **environment)(event)["statusCode"]
+
+    synchronous = function == "CallRejectFunction"
+    if code != route:
+        assert status == 403
+    elif code == "JWT":
+        own = 422 if synchronous else 202  # mallory is not registered with ZIM
+        assert status == (403 if body else own)
+    else:
+        assert status == (400 if not body else 200 if synchronous else 202)
+    allowed = (code, route) == ("IAM", "IAM") and bool(body) and synchronous
+    assert zim.call(call_id).state == ("rejected" if allowed else "ringing")
+
+
+@pytest.mark.parametrize("authorizer", [None, {}, {"lambda": {}}], ids=["null", "empty", "another authorizer"])
+@pytest.mark.parametrize("function", FOLDERS)
+def test_with_a_claim_an_event_without_a_token_is_refused(
+    function: str, authorizer: Any, load: Callable[..., Function]
+) -> None:
+    event = json.loads((EVENTS / function / "http_api.json").read_text())
+    event["requestContext"]["authorizer"] = authorizer
+    app = load(FOLDERS[function], QUEUE_URL="https://queue.example", EXPIRES_AFTER_SECONDS="90", JWT_USER_CLAIM="sub")
+    assert app(event)["statusCode"] == 403
+
+
+ENVIRONMENT = {
+    "ZIM_API_BASE_URL": "https://zim-api.zego.im",
+    "CALLS_PER_SECOND": "10",
+    "OTHER_CALLS_PER_SECOND": "10",
+    "ZIM_CALLS_PER_SECOND_LIMIT": "20",
+    "RESERVED_CONCURRENCY": "5",
+    "AWS_REGION": "eu-central-1",
+}
+
+
+@pytest.mark.parametrize("secret", ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:zim-AbCdEf", "zim"])
+def test_a_secret_in_the_region_of_the_function_is_accepted(secret: str) -> None:
+    assert Settings.from_environment({**ENVIRONMENT, "ZIM_SECRET_ID": secret}).secret_id == secret
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2"])
+def test_a_secret_in_another_region_is_refused(region: str) -> None:
+    arn = f"arn:aws:secretsmanager:{region}:123456789012:secret:zim-AbCdEf"
+    with pytest.raises(
+        SettingsError, match="ZIM_SECRET_ID must be a secret in the region of this function, eu-central-1"
+    ):
+        Settings.from_environment({**ENVIRONMENT, "ZIM_SECRET_ID": arn})
