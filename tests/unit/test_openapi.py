@@ -7,7 +7,15 @@ import yaml
 from aws_lambda_powertools.utilities.validation import validate
 
 from tests.support.paths import OPENAPI as OPENAPI_PATH
-from zim.errors import CallRejectError, Forbidden, InvalidRequest, QueueUnavailable, RequestExpired
+from zim.errors import (
+    CallRejectError,
+    Forbidden,
+    InvalidRequest,
+    QueueUnavailable,
+    RateLimited,
+    RequestExpired,
+    RequestTooLarge,
+)
 from zim.request import SCHEMA
 from zim.telemetry import ACCEPTED, REJECTED
 
@@ -16,10 +24,13 @@ ERRORS: dict[str, type[CallRejectError]] = {
     error_class.__name__: error_class for error_class in CallRejectError.__subclasses__()
 }
 ROUTES: dict[str, tuple[int, set[type[CallRejectError]]]] = {
-    "/call-reject": (REJECTED.status, set(ERRORS.values()) - {QueueUnavailable, RequestExpired}),
-    "/call-reject/async": (ACCEPTED.status, {InvalidRequest, Forbidden, QueueUnavailable}),
+    "/call-reject": (REJECTED.status, set(ERRORS.values()) - {QueueUnavailable}),
+    "/call-reject/async": (
+        ACCEPTED.status,
+        {InvalidRequest, Forbidden, RequestExpired, RequestTooLarge, RateLimited, QueueUnavailable},
+    ),
 }
-API_GATEWAY_STATUSES = {"401", "403", "429", "500", "503"}
+API_GATEWAY_STATUSES = {"401", "403", "413", "429", "500", "503"}
 """The statuses that API Gateway itself returns on each route."""
 
 every_route = pytest.mark.parametrize("path", ROUTES)
