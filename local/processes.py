@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 10.0
+PARENT_SECONDS = 0.2
 
 
 class LocalError(Exception):
@@ -84,20 +86,39 @@ def process(
     log: Path,
     ready: Callable[[], bool],
     seconds: float = 30.0,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends. The block starts when `ready` returns true.
+
+    If this process is killed, the server and its children are killed too.
+
+    Parameters
+    ----------
+    command
+        the program and its arguments.
+    environment
+        its environment variables.
+    log
+        the file for its output.
+    ready
+        returns whether the server accepts requests.
+    seconds
+        how long to wait for it.
+    folder
+        its working directory; by default, the one of this process.
 
     Raises
     ------
     LocalError
-        if the process exits or is not ready within `seconds`. Its output is in the file `log`.
+        if the process exits or is not ready in time.
     """
     name = Path(command[0]).name
     with log.open("wb") as output:
         # In its own session, the process does not get the terminal's Ctrl-C, and its group can be killed as a whole.
         started = subprocess.Popen(
-            command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
         )
+    watcher = _watcher(started.pid)
     try:
         until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready")
         if started.poll() is not None:
@@ -110,6 +131,34 @@ def process(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
         started.wait(STOP_SECONDS)
+        watcher.kill()
+        watcher.communicate()
+
+
+def _watcher(group: int) -> subprocess.Popen[bytes]:
+    """Start a process that kills a process group when this process ends, however it ends.
+
+    The watcher waits for the end of its input, a pipe that only this process keeps open.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", 'read -r _; kill -KILL "-$0"', str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def stop_with_parent() -> None:
+    """Send this process a SIGTERM when its parent ends. For a command that `make` runs."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run(command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.issuer import AUDIENCE, issuer
 from local.page.stack import connect_page, page_origins
-from local.processes import exit_on_error
+from local.processes import exit_on_error, stop_with_parent
 from local.stack import Stack, deployed, recorded
 
 EMULATOR_PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
@@ -20,6 +20,7 @@ def main() -> None:
     """Run until Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    stop_with_parent()
     try:
         with issuer() as oidc:
             parameters = {
