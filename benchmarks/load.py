@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.processes import LocalError, until
-from local.stack import API_SECONDS, KEY, REGION, STACK_NAME, Stack
+from local.stack import API_SECONDS, REGION, STACK_NAME, Stack
 
 EXTRA_CLIENTS = 2
 """Clients beyond the number of environments, so that a free environment always finds a waiting request."""
@@ -123,7 +123,7 @@ def _send(stack: Stack, session: requests.Session, body: str) -> Response:
     """Send a signed request, like `Stack.post`, but on a persistent connection."""
     address = urlsplit(stack.call_reject_url)
     signed = AWSRequest("POST", stack.call_reject_url, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(signed)
+    SigV4Auth(Credentials(stack.access_key, stack.secret_key), "execute-api", REGION).add_auth(signed)
     url, headers = f"{stack.emulator_url}{address.path}", {**signed.headers, "Host": address.netloc}
     start = time.monotonic()
     try:

@@ -1,16 +1,36 @@
-"""MiniStack with the patches that an unmodified `template.yaml` needs. Runs in MiniStack's virtual environment.
+"""MiniStack with the patches that an unmodified `template.yaml` needs, behind a check of each request.
 
-`emulator_gaps.py` makes the changes that are needed after a deploy.
+Runs in MiniStack's virtual environment. `emulator_gaps.py` makes the changes that are needed after a deploy.
+
+MiniStack treats a request without credentials, and one with the key `test`, as one of the account's root user. It runs
+functions as processes of this machine, so every web page that can send it a request could run code. The check accepts
+only requests that are signed with the keys of this start, or of a role that a function has; requests to deployed HTTP
+APIs, whose authorizers check them; and the health check.
 """
 
 # ruff: noqa: SLF001 - MiniStack has no public API for this
 
+import hashlib
+import json
+import os
+import re
 import sys
 from typing import Any
+from urllib.parse import parse_qs
 
-from ministack.app import main
-from ministack.services import lambda_svc
+import ministack.app
+from ministack.core import sigv4
+from ministack.services import lambda_svc, sts
 from ministack.services.cloudformation import provisioners
+
+from local.access import rejection
+
+ORIGINS = frozenset(filter(None, os.environ.get("ALLOWED_ORIGINS", "").split(",")))
+"""The origins of the pages that can send requests to deployed APIs."""
+
+_API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:[0-9]+)?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HEALTH = "/_ministack/health"
 
 # MiniStack rejects a template with an unknown resource type. Saved queries need no implementation here.
 provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {
@@ -29,5 +49,103 @@ def _reserved_concurrency(_: Any, config: dict[str, Any]) -> Any:
 
 lambda_svc._reserved_concurrency = _reserved_concurrency
 
+_ministack = ministack.app.app
+
+
+async def _app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Pass accepted requests to MiniStack, as an ASGI application."""
+    if scope["type"] == "lifespan":
+        await _ministack(scope, receive, send)
+    elif scope["type"] != "http":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        body = await _read(receive)
+        reason = _reason_to_reject(scope, body)
+        if reason is None:
+            await _ministack(scope, _replay(body, receive), send)
+        else:
+            await _respond_forbidden(reason, send)
+
+
+def _reason_to_reject(scope: dict[str, Any], body: bytes) -> str | None:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), sigv4.decode_header_value(raw_value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    host = headers.get("host")
+    reason = rejection(host, headers.get("origin"), ORIGINS)
+    if reason or (scope["method"], scope["path"]) == ("GET", _HEALTH):
+        return reason
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if _API_HOST.fullmatch(host or "") and not _has_credentials(headers, query):
+        return None
+    return _signature_failure(scope, headers, query, body)
+
+
+def _has_credentials(headers: dict[str, str], query: dict[str, list[str]]) -> bool:
+    """Return whether a request contains anything that MiniStack takes for AWS credentials."""
+    return headers.get("authorization", "").startswith("AWS") or any(
+        name.lower().startswith(("x-amz-", "awsaccesskeyid")) for name in query
+    )
+
+
+def _signature_failure(
+    scope: dict[str, Any], headers: dict[str, str], query: dict[str, list[str]], body: bytes
+) -> str | None:
+    if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
+        return "The request is not signed."
+    signature = sigv4.parse_header_signature(headers)
+    if isinstance(signature, tuple):
+        return str(signature[1])
+    secret_key = _secret_key(signature.access_key_id)
+    if secret_key is None:
+        return "The access key is not one of this start of the emulator."
+    if "host" not in signature.signed_headers.split(";"):
+        return "The Host is not signed."
+    digest = headers.get("x-amz-content-sha256", "")
+    if _SHA256.fullmatch(digest) and digest != hashlib.sha256(body).hexdigest():
+        return "The body differs from the one that was signed."
+    failure = sigv4.request_time_failure(signature) or sigv4.header_signature_failure(
+        signature, secret_key, scope["method"], scope["raw_path"].decode("latin-1"), query, headers, body
+    )
+    return failure[1] if failure else None
+
+
+def _secret_key(access_key: str) -> str | None:
+    """Return the secret key of the root user of this start, or of a role that a function has."""
+    if access_key == os.environ["AWS_ACCESS_KEY_ID"]:
+        return os.environ["AWS_SECRET_ACCESS_KEY"]
+    session = sts._sessions.get(access_key)
+    return session["SecretAccessKey"] if session else None
+
+
+async def _read(receive: Any) -> bytes:
+    body = bytearray()
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Any) -> Any:
+    """Return a `receive` that starts with a body that was read already."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+async def _respond_forbidden(reason: str, send: Any) -> None:
+    body = json.dumps({"__type": "AccessDeniedException", "message": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+ministack.app.app = _app
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ministack.app.main())

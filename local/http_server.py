@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from local.access import rejection
 from local.processes import HOST
 
 
@@ -58,8 +59,16 @@ class Server:
 
 
 @contextmanager
-def serve(handler: Handler) -> Iterator[Server]:
-    """Serve HTTP on a free port of the loopback interface until the block ends."""
+def serve(handler: Handler, origins: Collection[str] = ()) -> Iterator[Server]:
+    """Serve HTTP on a free port of the loopback interface until the block ends.
+
+    Parameters
+    ----------
+    handler
+        returns the responses.
+    origins
+        the origins of the pages that can send requests. Requests of other pages do not reach the handler.
+    """
 
     class RequestHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,8 +81,12 @@ def serve(handler: Handler) -> Iterator[Server]:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = Request(self.command, url.path, dict(parse_qsl(url.query)), self.headers, body, received_at)
-            server.requests.append(request)
-            response = handler(request)
+            reason = rejection(self.headers.get("Host"), self.headers.get("Origin"), origins)
+            if reason is None:
+                server.requests.append(request)
+                response = handler(request)
+            else:
+                response = Response.json({"error": reason}, 403)
             if response is None:
                 self.close_connection = True
                 return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local.processes import LocalError, exit_on_error
-from local.stack import SAM, STACK_NAME, aws_environment, running
+from local.stack import SAM, STACK_NAME, running
 
 
 def main(event_file: Path) -> int:
@@ -25,7 +25,7 @@ def main(event_file: Path) -> int:
             stack.simulator.ring(request["FromUserId"], call_id=request["CallId"])
     command: list[str | Path] = [SAM, "remote", "invoke", event_file.parent.name, "--stack-name", STACK_NAME]
     command += ["--event-file", event_file, "--parameter", "Qualifier=live"]
-    return subprocess.run(command, env=aws_environment(stack.emulator_url), check=False).returncode
+    return subprocess.run(command, env=stack.environment(), check=False).returncode
 
 
 def requests_in(event: Any) -> list[dict[str, str]]:

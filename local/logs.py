@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from local.processes import exit_on_error
-from local.stack import SAM, STACK_NAME, aws_environment, running
+from local.stack import SAM, STACK_NAME, running
 
 
 def main() -> int:
     """Run `sam logs --tail` until Ctrl-C and return its exit status."""
     command: list[str | Path] = [SAM, "logs", "--stack-name", STACK_NAME, "--tail"]
-    environment = aws_environment(running().emulator_url)
+    environment = running().environment()
     with contextlib.suppress(KeyboardInterrupt):
         return subprocess.run(command, env=environment, check=False).returncode
     return 0

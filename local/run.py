@@ -6,10 +6,11 @@ import signal
 import threading
 from typing import Any
 
+from local.access import HEADER
 from local.issuer import AUDIENCE, issuer
-from local.page.stack import connect_page, page_origins
+from local.page.stack import connect_page
 from local.processes import exit_on_error, stop_with_parent
-from local.stack import Stack, deployed, recorded
+from local.stack import Stack, deployed, page_origins, recorded
 
 EMULATOR_PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
 SIMULATOR_PORT = int(os.environ.get("SIMULATOR_PORT", "8600"))
@@ -62,7 +63,7 @@ Try it in a browser: {page_url}
 Or start a call and reject it from another terminal:
 
   TOKEN={token}
-  CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -d '{call}' && \\
+  CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -H "{HEADER}: 1" -d '{call}' && \\
   curl -sSi {stack.call_reject_url} -H "Authorization: Bearer $TOKEN" -d '{{"CallId":"'$CALL'"}}'
 
 ZIM simulator: {stack.simulator_url} (routes: local/zim_simulator/control.py)

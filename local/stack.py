@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
+import secrets
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,11 +28,12 @@ from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 STATE_FILE = ROOT / ".local" / "stack.json"
 STACK_NAME = "call-reject"
 REGION = "us-east-1"
-KEY = "test"
-"""The access key and secret key of the emulator's root user. The emulator does not verify its signatures."""
+ACCESS_KEY = f"LOCAL{secrets.token_hex(8).upper()}"
+SECRET_KEY = secrets.token_hex(20)
+"""The keys of the root user of emulators that this process starts. They are new in each process."""
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-MINISTACK = [ROOT / ".venv-ministack" / "bin" / "python", ROOT / "local" / "emulator.py"]
+MINISTACK: list[str | Path] = [ROOT / ".venv-ministack" / "bin" / "python", "-m", "local.emulator"]
 BUILT_TEMPLATE = BUILT / "template.yaml"
 LOG_SECONDS = 20.0
 API_SECONDS = 30.0
@@ -40,12 +42,18 @@ API_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack. `log` is the folder with the logs of its processes, `outputs` are the template's outputs."""
+    """A deployed stack.
+
+    `log` is the folder with the logs of its processes, and `outputs` are the template's outputs. The keys are those of
+    the emulator's root user.
+    """
 
     emulator_url: str
     simulator_url: str
     log: str
     outputs: dict[str, str]
+    access_key: str = ACCESS_KEY
+    secret_key: str = field(default=SECRET_KEY, repr=False)
 
     @property
     def simulator(self) -> SimulatorClient:
@@ -72,9 +80,13 @@ class Stack:
             service,
             endpoint_url=self.emulator_url,
             region_name=REGION,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=KEY,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
         )
+
+    def environment(self) -> dict[str, str]:
+        """Return an environment in which AWS tools use the emulator."""
+        return aws_environment(self.emulator_url, self.access_key, self.secret_key)
 
     def environments(self, function: str) -> list[int]:
         """Return the ids of the processes in which the emulator runs a function's execution environments."""
@@ -110,7 +122,7 @@ class Stack:
         """
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **(headers or {})})
         if signed:
-            SigV4Auth(Credentials(KEY, KEY), "execute-api", REGION).add_auth(request)
+            SigV4Auth(Credentials(self.access_key, self.secret_key), "execute-api", REGION).add_auth(request)
         parts = urlsplit(url)
         return requests.request(
             method,
@@ -121,7 +133,7 @@ class Stack:
         )
 
 
-def aws_environment(emulator_url: str) -> dict[str, str]:
+def aws_environment(emulator_url: str, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY) -> dict[str, str]:
     """Return an environment in which AWS tools use the emulator, and no profile or credentials of the user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
@@ -129,13 +141,18 @@ def aws_environment(emulator_url: str) -> dict[str, str]:
         "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": emulator_url,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "SAM_CLI_POLL_DELAY": "0.2",  # seconds; the default of 5 s is for AWS
         "SAM_CLI_TELEMETRY": "0",
     }
+
+
+def page_origins(simulator_port: int) -> list[str]:
+    """Return the origins at which a browser can open the simulator's page."""
+    return [f"http://{host}:{simulator_port}" for host in (HOST, "localhost")]
 
 
 @contextlib.contextmanager
@@ -178,7 +195,13 @@ def deployed(
     emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="call-reject-")))
-        environment = {**aws_environment(emulator_url), "TMPDIR": str(folder), "STATE_DIR": str(folder)}
+        origins = [*page_origins(simulator_port), (parameters or {}).get("AllowedOrigins", "")]
+        environment = {
+            **aws_environment(emulator_url),
+            "ALLOWED_ORIGINS": ",".join(filter(None, origins)),
+            "TMPDIR": str(folder),
+            "STATE_DIR": str(folder),
+        }
         with step(f"Starting the ZIM simulator on {simulator_url}"):
             started.enter_context(_simulator(simulator_port, simulator_url, environment, folder))
         with step(f"Starting MiniStack, the AWS emulator, on {emulator_url}"):
@@ -196,7 +219,7 @@ def deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
         command: list[str | Path] = [SAM, "deploy", "--stack-name", STACK_NAME]
         command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
         command += [f"{name}={value}" for name, value in parameters.items()]
-        environment = {**aws_environment(stack.emulator_url), "TMPDIR": stack.log}
+        environment = {**stack.environment(), "TMPDIR": stack.log}
         run(command, environment=environment, log=Path(stack.log) / "deploy.log")
         deployed_stack = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         stack.outputs.update({each["OutputKey"]: each["OutputValue"] for each in deployed_stack["Outputs"]})
@@ -207,11 +230,11 @@ def deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
 def _create_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:
     """Create the secret and return the template's parameters for it."""
     value = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
-    secrets = stack.client("secretsmanager")
+    manager = stack.client("secretsmanager")
     if not own_key:
-        return {"ZimSecretArn": secrets.create_secret(Name="zim", SecretString=value)["ARN"]}
+        return {"ZimSecretArn": manager.create_secret(Name="zim", SecretString=value)["ARN"]}
     key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
-    arn = secrets.create_secret(Name="zim", SecretString=value, KmsKeyId=key)["ARN"]
+    arn = manager.create_secret(Name="zim", SecretString=value, KmsKeyId=key)["ARN"]
     return {"ZimSecretArn": arn, "SecretKmsKeyArn": key}
 
 
@@ -239,6 +262,7 @@ def emulator(port: int, url: str, environment: dict[str, str], folder: Path) -> 
         environment={**environment, **settings},
         log=folder / "ministack.log",
         ready=lambda: _responds(f"{url}/_ministack/health"),
+        folder=ROOT,
     )
 
 
@@ -270,6 +294,7 @@ def _responds(url: str) -> bool:
 def recorded(stack: Stack) -> Iterator[None]:
     """Write the stack to a file until the block ends, so that the other make targets find it."""
     STATE_FILE.parent.mkdir(exist_ok=True)
+    STATE_FILE.touch(mode=0o600)  # it contains the keys of the emulator
     STATE_FILE.write_text(json.dumps(asdict(stack)))
     try:
         yield

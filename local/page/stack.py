@@ -6,18 +6,13 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local.access import HEADER
 from local.http_server import Request, Response, serve
 from local.issuer import Issuer
-from local.processes import HOST
-from local.stack import Stack
+from local.stack import Stack, page_origins
 
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
-
-
-def page_origins(simulator_port: int) -> list[str]:
-    """Return the origins at which a browser can open the page."""
-    return [f"http://{host}:{simulator_port}" for host in (HOST, "localhost")]
 
 
 @contextmanager
@@ -33,9 +28,8 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
 
     def respond(request: Request) -> Response:
         headers = {"Cache-Control": "no-store", "Vary": "Origin"}
-        origin = request.headers.get("Origin")
-        if origin in origins:
-            headers["Access-Control-Allow-Origin"] = origin
+        if "Origin" in request.headers:
+            headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         if request.path == "/token" and "user" in request.query:
             return Response.json({"token": issuer.token(request.query["user"])}, headers=headers)
         if request.path == "/queues":
@@ -43,7 +37,7 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
             return Response.json(depths, headers=headers)
         return Response.json({"error": "Not found. Use /token?user=<name> or /queues."}, 404, headers)
 
-    with serve(respond) as server:
+    with serve(respond, origins) as server:
         urls = {
             "CallRejectUrl": stack.call_reject_url,
             "CallRejectAsyncUrl": stack.call_reject_async_url,
@@ -51,5 +45,5 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
             "QueuesUrl": f"{server.url}/queues",
         }
         url = f"{stack.simulator_url}/page/stack"
-        requests.put(url, json=urls, timeout=SIMULATOR_SECONDS).raise_for_status()
+        requests.put(url, json=urls, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
         yield f"{stack.simulator_url}/"

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from local.access import HEADER
 from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS
 from local.zim_simulator.faults import Fault, Kind
 from local.zim_simulator.server import Addresses, listening
@@ -43,6 +44,7 @@ class SimulatorClient:
         self.ca_file = ca_file
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy from the environment
+        self._session.headers[HEADER] = "1"
 
     def register(self, *user_ids: str) -> None:
         """Register users with ZIM."""

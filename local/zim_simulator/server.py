@@ -11,7 +11,9 @@ from pathlib import Path
 
 import trustme
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from local.access import HEADER, rejection
 from local.page import routes as page
 from local.zim_simulator.control import routes
 from local.zim_simulator.faults import respond
@@ -41,7 +43,8 @@ async def listening(port: int, https_port: int | None = None, ca_file: Path | No
 
     The CA certificate is written to `ca_file` as PEM.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[_check_access])
+    app.on_response_prepare.append(_forbid_frames)
     app[SIMULATOR] = Simulator()
     app[page.STACK] = {}
     app.add_routes([web.route("*", "/", _receive), *routes, *page.routes])
@@ -55,6 +58,25 @@ async def listening(port: int, https_port: int | None = None, ca_file: Path | No
         yield Addresses(url, https_url)
     finally:
         await runner.cleanup()
+
+
+@web.middleware
+async def _check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Reject requests that a page of another origin can send."""
+    reason = rejection(
+        request.headers.get("Host"), request.headers.get("Origin"), (f"{request.scheme}://{request.host}",)
+    )
+    is_change = request.method not in {"GET", "HEAD"} and request.path != "/"  # at / is ZIM's API
+    if reason is None and is_change and HEADER not in request.headers:
+        reason = f"Requests that change something need the header {HEADER}: 1."
+    if reason:
+        return web.json_response({"error": reason}, status=403)
+    return await handler(request)
+
+
+async def _forbid_frames(_: web.Request, response: web.StreamResponse) -> None:
+    """Keep other pages from showing the page in a frame, where users can be tricked into clicking on it."""
+    response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
 
 
 async def _receive(request: web.Request) -> web.StreamResponse:

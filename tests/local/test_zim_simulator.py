@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from local.access import HEADER
 from local.zim_simulator.calls import State
 from local.zim_simulator.faults import KINDS, Kind
 from local.zim_simulator.return_codes import Code
@@ -368,7 +369,7 @@ def test_half_of_the_latency_is_before_the_arrival(sim: Simulator) -> None:
 )
 def test_an_invalid_control_request_gets_an_error(sim: Simulator, path: str, body: str, error: str) -> None:
     assert sim.call(sim.ring("bob", call_id="a/b c%")).state == "ringing"
-    response = requests.post(f"{sim.url}/simulator/{path}", data=body, timeout=TIMEOUT_SECONDS)
+    response = requests.post(f"{sim.url}/simulator/{path}", data=body, headers={HEADER: "1"}, timeout=TIMEOUT_SECONDS)
     assert response.status_code == 400
     assert response.json()["error"].startswith(error)
 

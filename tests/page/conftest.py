@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.issuer import AUDIENCE, issuer
-from local.page.stack import connect_page, page_origins
+from local.page.stack import connect_page
 from local.processes import HOST, free_port
-from local.stack import Stack, deployed
+from local.stack import Stack, deployed, page_origins
 from local.zim_simulator.running import simulator
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -49,7 +49,8 @@ function setText(element, text) {
 
 /** Sends a request to the simulator and returns the JSON of its response. Throws the simulator's error message. */
 async function send(method, url, body) {
-  const response = await fetch(url, { method, body: body && JSON.stringify(body) });
+  const headers = method === "GET" ? {} : { "X-Call-Reject": "1" };
+  const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
   const text = await response.text();
   if (!response.ok) {
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
