@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.http_server import Response, serve
 from zim.aws import client
 
 
@@ -15,3 +16,17 @@ def test_a_client_gives_up_after_seven_seconds_and_one_retry(monkeypatch: pytest
     assert config.connect_timeout >= 1
     assert config.read_timeout >= 2
     assert attempts * (config.connect_timeout + config.read_timeout) + longest_pause <= 7
+
+
+def test_proxy_settings_in_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def queues(_: object) -> Response:
+        return Response.json({"QueueUrls": ["queue"]})
+
+    with serve(queues) as sqs, serve(lambda _: None) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+        assert client("sqs").list_queues()["QueueUrls"] == ["queue"]
+        assert proxy.requests == []

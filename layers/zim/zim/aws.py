@@ -7,11 +7,12 @@ from botocore.config import Config
 
 
 def client(service: str) -> Any:
-    """Return a botocore client that gives up after at most 7 s.
+    """Return a botocore client that gives up after at most 7 s and ignores proxy settings in the environment.
 
     botocore, because importing boto3 costs a fifth of a cold start and adds nothing that is used here
     (docs/performance.md).
     """
     retries: Any = {"mode": "standard", "total_max_attempts": 2}
-    config = Config(connect_timeout=1, read_timeout=2, retries=retries)
+    # An empty dict, not None, keeps botocore from reading HTTPS_PROXY and the like, as for ZIM in zim.session.
+    config = Config(connect_timeout=1, read_timeout=2, retries=retries, proxies={})
     return botocore.session.get_session().create_client(service, config=config)
