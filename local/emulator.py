@@ -49,6 +49,26 @@ def _reserved_concurrency(_: Any, config: dict[str, Any]) -> Any:
 
 lambda_svc._reserved_concurrency = _reserved_concurrency
 
+BUSY_STATUS = int(os.environ.get("EMULATOR_BUSY_STATUS", "500"))
+"""The status of an HTTP API if Lambda throttles.
+
+See https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html.
+"""
+
+_proxy_response_of = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+
+def _proxy_response(result: dict[str, Any]) -> Any:
+    """Respond like API Gateway if the function is throttled. MiniStack passes on Lambda's own 429."""
+    if result.get("throttle"):
+        body = {"message": "Internal Server Error" if BUSY_STATUS == 500 else "Too Many Requests"}  # noqa: PLR2004
+        headers = {"Content-Type": "application/json"}
+        return {"statusCode": BUSY_STATUS, "headers": headers, "body": json.dumps(body)}, None
+    return _proxy_response_of(result)
+
+
+lambda_svc.lambda_execute_result_to_api_proxy_response = _proxy_response
+
 _ministack = ministack.app.app
 
 
