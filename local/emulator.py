@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import ministack.app
-from ministack.core import sigv4
+from ministack.core import iam_evaluator, sigv4
 from ministack.services import lambda_svc, sts
 from ministack.services.cloudformation import provisioners
 
@@ -68,6 +68,16 @@ def _proxy_response(result: dict[str, Any]) -> Any:
 
 
 lambda_svc.lambda_execute_result_to_api_proxy_response = _proxy_response
+
+_condition_value_of = iam_evaluator._resolve_condition_key
+
+
+def _condition_value(key: str, context: Any) -> Any:
+    """Treat requests as TLS, which the emulator does not have. The queues deny others."""
+    return "true" if key.lower() == "aws:securetransport" else _condition_value_of(key, context)
+
+
+iam_evaluator._resolve_condition_key = _condition_value
 
 _ministack = ministack.app.app
 

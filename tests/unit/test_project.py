@@ -96,6 +96,23 @@ def test_queue_actions_in_the_queue_guide_are_those_of_the_code() -> None:
     )
 
 
+def test_the_guides_name_the_concurrency_that_the_defaults_need() -> None:
+    """Lambda keeps 100 concurrent executions unreserved.
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
+    """
+    needed = 100 + sum(int(TEMPLATE["Parameters"][name]["Default"]) for name in ("ApiConcurrency", "QueueConcurrency"))
+    for page in (ROOT / "README.md", DOCS / "deploy.md"):
+        assert f" {needed}" in page.read_text()
+        assert "aws lambda get-account-settings" in page.read_text()
+
+
+def test_a_function_is_built_from_its_handler_alone() -> None:
+    """Shared code is in the layer, so a build in a container or from a cache cannot contain an old copy of it."""
+    copied = re.findall(r"^\tcp (.*)$", (ROOT / "functions" / "Makefile").read_text(), re.MULTILINE)
+    assert copied == ['$(SOURCE_$*)/app.py "$(ARTIFACTS_DIR)/"']
+
+
 def anchor(heading: str) -> str:
     """Return the anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
