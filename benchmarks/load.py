@@ -21,7 +21,7 @@ from local.stack import API_SECONDS, REGION, STACK_NAME, Stack
 EXTRA_CLIENTS = 2
 """Clients beyond the number of environments, so that a free environment always finds a waiting request."""
 
-THROTTLED = "429 (Lambda)"
+THROTTLED = "500 (Lambda throttles)"
 RETRY_SECONDS = 0.05
 """A throttled client retries after this time, and up to the same time again."""
 
@@ -140,7 +140,8 @@ def _label(response: requests.Response) -> str:
         problem = response.json()
         name, code = problem["type"].rpartition(":")[2], problem.get("Code", "")
         return f"{response.status_code} {name} {code}".strip()
-    return THROTTLED if response.status_code == requests.codes.too_many_requests else str(response.status_code)
+    # API Gateway answers so if Lambda throttles the function.
+    return THROTTLED if response.status_code == requests.codes.server_error else str(response.status_code)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,9 @@ from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
 STATE_FILE = ROOT / ".local" / "stack.json"
 STACK_NAME = "call-reject"
+TOPIC_ARNS = [f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw")]
+"""SNS topics that can send to the queue."""
+
 REGION = "us-east-1"
 ACCESS_KEY = f"LOCAL{secrets.token_hex(8).upper()}"
 SECRET_KEY = secrets.token_hex(20)
@@ -209,7 +212,8 @@ def deployed(
         stack = Stack(emulator_url, simulator_url, str(folder), {})
         with step("Creating the secret with AppId and ServerSecret"):
             secret = _create_secret(stack, own_key=own_key)
-        deploy(stack, {**(parameters or {}), "ZimApiBaseUrl": simulator_url, **secret})
+        topics = {"SnsTopicArns": ",".join(TOPIC_ARNS)}
+        deploy(stack, {**topics, **(parameters or {}), "ZimApiBaseUrl": simulator_url, **secret})
         yield stack
 
 
