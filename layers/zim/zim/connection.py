@@ -1,16 +1,18 @@
 """Connections to ZIM, the first of them opened while the function starts.
 
-Uses only the standard library and certifi, because it is imported first: DNS, TCP and TLS take two or three round
-trips, and the other modules are imported meanwhile.
+This module is imported first and imports little itself: DNS, TCP and TLS take two or three round trips, and the other
+modules are imported meanwhile.
 """
 
 import contextlib
 import socket
-import ssl
 import threading
+import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import certifi
+if TYPE_CHECKING:
+    import ssl
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 
@@ -34,19 +36,21 @@ class Connector:
         self._tls = url.scheme == "https"
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._tls else 80)
-        self._ca_file = ca_file or certifi.where()
+        self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._context_lock = threading.Lock()
         self._prepared: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
+    def load_certificates(self) -> None:
+        """Start to load the certificates in a thread. OpenSSL does not hold Python's lock meanwhile."""
+        if self._tls:
+            threading.Thread(target=self._ssl_context, daemon=True).start()
+
     def prepare(self) -> None:
         """Start to open a connection in a thread. A failure has no effect: `connect` then opens one."""
         self._thread = threading.Thread(target=self._prepare, daemon=True)
         self._thread.start()
-        if self._tls:
-            # Load the certificates while the thread waits for the TCP connection.
-            self._ssl_context()
 
     def wait(self, seconds: float) -> None:
         """Wait until the prepared connection is open or has failed, at most this long."""
@@ -65,13 +69,14 @@ class Connector:
         Parameters
         ----------
         timeout
-            Seconds to wait for each step of a connection.
+            Seconds to wait for the prepared connection, and for each step of a new one.
 
         Raises
         ------
         OSError
             if there is no connection; TimeoutError if it is not open in time, ssl.SSLError if TLS fails.
         """
+        deadline = time.monotonic() + timeout
         self.wait(timeout)
         prepared, self._prepared = self._prepared, None
         if prepared:
@@ -79,7 +84,7 @@ class Connector:
                 prepared.settimeout(timeout)
                 return prepared
             prepared.close()
-        return self._open(timeout)
+        return self._open(max(deadline - time.monotonic(), 0.001))
 
     def _prepare(self) -> None:
         with contextlib.suppress(OSError):
@@ -98,15 +103,25 @@ class Connector:
             raise
         return connection
 
-    def _ssl_context(self) -> ssl.SSLContext:
+    def _ssl_context(self) -> "ssl.SSLContext":
         with self._context_lock:
             if self._context is None:
-                self._context = ssl.create_default_context(cafile=self._ca_file)
+                # Imported here, while TCP connects: see the start of the module.
+                import ssl  # noqa: PLC0415
+
+                import certifi  # noqa: PLC0415
+
+                self._context = ssl.create_default_context(cafile=self._ca_file or certifi.where())
             return self._context
 
 
 def _is_open(connection: socket.socket) -> bool:
-    """Return whether an unused connection is still open. Reads what TLS sends without a request, such as tickets."""
+    """Return whether a connection without an outstanding request is still open.
+
+    This also reads what TLS sends without a request, such as session tickets.
+    """
+    import ssl  # noqa: PLC0415
+
     connection.settimeout(0)
     try:
         connection.recv(1)
