@@ -16,6 +16,7 @@ from local.processes import run
 from local.stack import SAM
 
 FLOOR = ROOT / "benchmarks" / "floor"
+LIMIT = ROOT / "benchmarks" / "limit"
 SAM_TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -61,16 +62,34 @@ def build_with_sam(folder: Path) -> Build:
 
 def build_floor(folder: Path) -> Build:
     """Build the floor with the layer's Makefile: bytecode, trimmed botocore."""
-    (folder / "function").mkdir(parents=True)
     directory, requirements = ROOT / "layers" / "zim", FLOOR / "requirements.txt"
     command = ["make", f"--directory={directory}", "build-ZimLayer"]
     variables = [f"ARTIFACTS_DIR={folder}", f"REQUIREMENTS={requirements}"]
+    folder.mkdir()
     run([*command, *variables], environment=_environment(folder), log=folder / "make.log")
     shutil.rmtree(folder / "python" / "zim")
-    shutil.copy(FLOOR / "app.py", folder / "function")
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(folder / "function", quiet=1, invalidation_mode=mode)
-    return Build(folder / "function", folder / "python")
+    return Build(_compile(FLOOR, folder / "floor"), folder / "python")
+
+
+def build_limit(folder: Path, floor: Build) -> Build:
+    """Build the limit, which uses the layer of the floor."""
+    return Build(_compile(LIMIT, folder), floor.layer)
+
+
+def trust(build: Build, certificate: str, folder: Path) -> Build:
+    """Return a copy of a build whose layer trusts another CA: certifi and botocore each have a list of CAs."""
+    layer = shutil.copytree(build.layer, folder)
+    for authorities in layer.rglob("cacert.pem"):
+        with authorities.open("a") as file:
+            file.write(certificate)
+    return Build(build.function, layer)
+
+
+def _compile(source: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    shutil.copy(source / "app.py", folder)
+    compileall.compile_dir(folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    return folder
 
 
 def _environment(folder: Path) -> dict[str, str]:

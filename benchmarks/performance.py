@@ -1,4 +1,4 @@
-"""Measure cold start, warm request, memory and package size, next to the floor and to SAM's own build.
+"""Measure cold start, warm request, memory and package size, next to the floor, the limit and SAM's own build.
 
 python -m benchmarks.performance [--rounds 25] [--requests 1000]
 """
@@ -8,62 +8,69 @@ import json
 import random
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import requests
-
-from benchmarks import builds, results
+from benchmarks import builds, results, servers
 from benchmarks.builds import Build
-from benchmarks.loopback import serve
-from local.lambda_runtime import LAYER, PYTHON, environment, started
+from local.lambda_runtime import LAYER, PYTHON, environment
 from local.paths import BUILT, ROOT
 from local.processes import LocalError
+from local.runtime_api import execution_environment
 from local.stack import step
 
 EVENTS = ROOT / "events"
 WARM_UP = ROOT / "benchmarks" / "warm_up.py"
 
-
-def settings(build: Build, url: str) -> dict[str, str]:
-    """Return the environment variables of a function; ZIM, Secrets Manager and SQS are at this URL."""
-    return environment(
-        PYTHONPATH=build.python_path,
-        ZIM_API_BASE_URL=url,
-        AWS_ENDPOINT_URL=url,
-        QUEUE_URL=f"{url}/queue",
-        CALLS_PER_SECOND="100000",
-        ZIM_CALLS_PER_SECOND_LIMIT="100001",
-    )
+AWS_ROUND_TRIP = 0.005
+ZIM_ROUND_TRIPS = (0.03, 0.1, 0.25)
+"""In seconds."""
 
 
-def event_file(function: str) -> Path:
-    """Return the sample event of a function behind HTTPS."""
-    return EVENTS / function / "http_api.json"
+@dataclass(frozen=True)
+class Function:
+    """A build, the file of the event that it receives, and the base URLs of AWS and ZIM."""
+
+    build: Build
+    aws_url: str
+    zim_url: str
+    event: Path = EVENTS / "CallRejectFunction" / "http_api.json"
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment variables."""
+        return environment(
+            PYTHONPATH=self.build.python_path,
+            ZIM_API_BASE_URL=self.zim_url,
+            AWS_ENDPOINT_URL=self.aws_url,
+            QUEUE_URL=f"{self.aws_url}/queue",
+            JWT_USER_CLAIM="sub",
+            EXPIRES_AFTER_SECONDS="60",
+            CALLS_PER_SECOND="100000",
+            ZIM_CALLS_PER_SECOND_LIMIT="100001",
+        )
 
 
-def cold_start(build: Build, url: str, folder: Path, event: Path, prefix: Sequence[str] = ()) -> float:
-    """Return the seconds from the start of the function's process to its first response.
-
-    `prefix` comes before the command that starts the process.
-    """
-    with started(folder / "function.log", settings(build, url), before=tuple(prefix)) as function:
-        # The emulator starts the process when it receives the first event.
-        start = time.perf_counter()
-        response = requests.post(function, data=event.read_bytes(), timeout=60)
-        seconds = time.perf_counter() - start
-    if response.json().get("statusCode") not in {200, 202}:
-        raise LocalError(f"The function returned {response.text}")
-    return seconds
+def cold_start(function: Function, log: Path) -> dict[str, float]:
+    """Return the seconds of INIT and of the first invocation, and the total until the response."""
+    with execution_environment(function.settings(), log) as running:
+        first = running.invoke(json.loads(function.event.read_text()))
+    check(first.result)
+    return {"init": running.init_seconds, "first": first.seconds, "total": first.ended_at - running.started_at}
 
 
-def warm_requests(build: Build, url: str, number: int, prefix: Sequence[str] = ()) -> dict[str, float]:
-    """Return the time of a warm request, the peak memory, and the bytes logged for each request."""
-    command = [*prefix, *PYTHON, WARM_UP, event_file("CallRejectFunction"), str(number)]
-    done = subprocess.run(command, env=settings(build, url), capture_output=True, text=True, check=False)
+def check(result: Any) -> None:
+    """Raise LocalError if a function did not succeed."""
+    if result.get("statusCode") not in {200, 202}:
+        raise LocalError(f"The function returned {result}")
+
+
+def warm_requests(function: Function, number: int) -> dict[str, float]:
+    """Return the processor time of a warm request, the peak memory, and the bytes logged for each request."""
+    command = [*PYTHON, WARM_UP, function.event, str(number)]
+    done = subprocess.run(command, env=function.settings(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise LocalError(f"{WARM_UP.name} failed: {done.stderr}")
     figures: dict[str, float] = json.loads(done.stderr)
@@ -71,43 +78,53 @@ def warm_requests(build: Build, url: str, number: int, prefix: Sequence[str] = (
 
 
 def measure(rounds: int, number: int) -> dict[str, Any]:
-    """Measure all builds in every round, in random order. Times are in seconds, sizes in bytes."""
-    with tempfile.TemporaryDirectory() as temporary, serve() as url:
+    """Measure all functions in every round, in random order. Times are in seconds, sizes in bytes."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        servers.serve(Path(temporary), AWS_ROUND_TRIP, *ZIM_ROUND_TRIPS) as at,
+    ):
         folder = Path(temporary)
-        with step("Building with SAM's Python builder, and the floor"):
-            compared = {
-                "call_reject": builds.CALL_REJECT,
-                "call_reject_async": builds.CALL_REJECT_ASYNC,
-                "sam_build": builds.build_with_sam(folder / "sam"),
-                "floor": builds.build_floor(folder / "floor"),
-            }
-        cold: dict[str, list[float]] = {name: [] for name in compared}
-        warm: dict[str, list[dict[str, float]]] = {"call_reject": [], "floor": []}
+        log, near, loopback = folder / "function.log", at.urls[AWS_ROUND_TRIP], at.urls[0.0]
+        with step("Building with SAM's Python builder, the floor and the limit"):
+            sam = builds.build_with_sam(folder / "sam")
+            floor = builds.build_floor(folder / "floor")
+            limit = builds.build_limit(folder / "limit", floor)
+        call_reject = builds.trust(builds.CALL_REJECT, at.ca_certificate, folder / "layer")
+        queueing = Build(builds.CALL_REJECT_ASYNC.function, call_reject.layer)
+        trusting_floor = builds.trust(floor, at.ca_certificate, folder / "floor_layer")
+        compared = {
+            "call_reject": Function(builds.CALL_REJECT, loopback, loopback),
+            "sam_build": Function(sam, loopback, loopback),
+            "limit": Function(limit, near, near),
+            "call_reject_async": Function(queueing, near, near, EVENTS / "CallRejectAsyncFunction" / "http_api.json"),
+        }
+        for round_trip in ZIM_ROUND_TRIPS:
+            compared[f"call_reject {round_trip}"] = Function(call_reject, near, at.urls[round_trip])
+            compared[f"floor {round_trip}"] = Function(trusting_floor, near, at.urls[round_trip])
+        cold: dict[str, list[dict[str, float]]] = {name: [] for name in compared}
         with step(f"Starting {len(compared)} functions {rounds} times"):
             for _ in range(rounds):
                 for name in random.sample(sorted(compared), len(compared)):
-                    event = event_file("CallRejectAsyncFunction" if name.endswith("async") else "CallRejectFunction")
-                    cold[name].append(cold_start(compared[name], url, folder, event))
+                    cold[name].append(cold_start(compared[name], log))
+        compared["floor"] = Function(floor, loopback, loopback)
+        warm: dict[str, list[dict[str, float]]] = {"call_reject": [], "floor": []}
         with step(f"Sending {number} requests to {len(warm)} functions {rounds} times"):
             for _ in range(rounds):
                 for name, figures in warm.items():
-                    figures.append(warm_requests(compared[name], url, number))
+                    figures.append(warm_requests(compared[name], number))
     return {
         "rounds": rounds,
         "requests": number,
-        "cold": {name: _summary(seconds) for name, seconds in cold.items()},
-        "warm": {name: _summary([each["processor"] for each in figures]) for name, figures in warm.items()},
-        "memory": {
-            name: {key: median(each[key] for each in figures) for key in ("peak_early", "peak")}
-            for name, figures in warm.items()
-        },
-        "logged": median(each["logged"] for each in warm["call_reject"]),
+        "cold": {name: summarize(samples) for name, samples in cold.items()},
+        "warm": {name: summarize(samples) for name, samples in warm.items()},
         "package": builds.package_size([LAYER.parent, *BUILT.glob("*Function")]),
     }
 
 
-def _summary(samples: Sequence[float]) -> dict[str, float]:
-    return {"median": median(samples), "minimum": min(samples), "maximum": max(samples)}
+def summarize(samples: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the median, the minimum and the maximum of each figure."""
+    values = {name: [sample[name] for sample in samples] for name in samples[0]}
+    return {name: {"median": median(each), "minimum": min(each), "maximum": max(each)} for name, each in values.items()}
 
 
 def main() -> None:
@@ -117,7 +134,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="in each round, to a warm function")
     options = parser.parse_args()
     measured = measure(options.rounds, options.requests)
-    print(json.dumps(measured, indent=2))
+    for name, figures in measured["cold"].items():
+        print(f"{name:20}", "  ".join(f"{figure} {each['median'] * 1000:.0f} ms" for figure, each in figures.items()))
     results.save("performance", measured)
 
 

@@ -1,0 +1,87 @@
+"""`zim.startup` and the prefetch of `zim.credentials`. See also tests/artifact/test_artifact_startup.py."""
+
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+import snapshot_restore_py
+
+from local.zim_simulator.zim import APP_ID
+from tests.support.zim_connections import ZimConnections, zim_connections
+from zim.credentials import CredentialsStore
+
+
+@pytest.fixture
+def server() -> Iterator[ZimConnections]:
+    with zim_connections() as running:
+        yield running
+
+
+@pytest.fixture
+def start(server: ZimConnections, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], ModuleType]]:
+    """Import zim.startup as a new execution environment does."""
+    variables = {
+        "ZIM_SECRET_ID": "zim",
+        "ZIM_API_BASE_URL": server.url,
+        "CALLS_PER_SECOND": "100",
+        "OTHER_CALLS_PER_SECOND": "1",
+        "ZIM_CALLS_PER_SECOND_LIMIT": "101",
+        "RESERVED_CONCURRENCY": "1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def start() -> ModuleType:
+        monkeypatch.delitem(sys.modules, "zim.startup", raising=False)
+        return importlib.import_module("zim.startup")
+
+    yield start
+    gc.enable()
+    gc.unfreeze()
+    sys.modules.pop("zim.startup", None)
+
+
+def test_init_prepares_the_connection_and_the_secret(
+    start: Callable[[], ModuleType], server: ZimConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[CredentialsStore] = []
+
+    def read(store: CredentialsStore) -> str:
+        reads.append(store)
+        return "{}"
+
+    monkeypatch.setattr(CredentialsStore, "_read", read)
+    start()
+    assert server.has_accepted(1)
+    assert server.requests == []
+    assert len(reads) == 1
+    assert gc.isenabled()
+
+
+def test_a_snapshot_is_taken_before_the_restore_hook_prepares_both(
+    start: Callable[[], ModuleType], server: ZimConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Callable[[], None]] = []
+    monkeypatch.setattr(snapshot_restore_py, "register_after_restore", hooks.append)
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    startup = start()
+    assert server.accepted == 0
+    assert startup._credentials._cached is None  # noqa: SLF001 - the snapshot must not contain it
+    (restore,) = hooks
+    restore()
+    startup._credentials.wait(10)  # noqa: SLF001
+    assert server.has_accepted(1)
+    assert startup._credentials.get().app_id == APP_ID  # noqa: SLF001
+
+
+def test_a_failed_prefetch_is_repeated_by_get(aws: Any) -> None:
+    store = CredentialsStore("later", aws)
+    store.wait(10)  # nothing was prefetched
+    store.prefetch()
+    store.wait(10)
+    aws.create_secret(Name="later", SecretString=aws.get_secret_value(SecretId="zim")["SecretString"])
+    assert store.get().app_id == APP_ID
