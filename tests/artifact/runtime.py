@@ -12,6 +12,8 @@ from local import lambda_runtime
 from tests.support.paths import EVENTS
 
 HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
+# IAM authorizes the callers of these tests, so that they can act for any user.
+HTTP_EVENT["requestContext"]["authorizer"] = {"iam": {"accountId": "123456789012", "callerId": "AIDAMADEUP"}}
 
 EXTENDED_DATA = "text-in-ExtendedData"
 BEARER_TOKEN = "token-in-Authorization"  # noqa: S105 - not a password
