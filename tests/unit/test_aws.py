@@ -1,8 +1,14 @@
 """The clients for AWS services: `zim.aws`."""
 
+import logging
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.support.http_server import Response, serve
+from tests.support.paths import ROOT
 from zim.aws import client
 
 
@@ -30,3 +36,13 @@ def test_proxy_settings_in_the_environment_are_ignored(monkeypatch: pytest.Monke
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
         assert client("sqs").list_queues()["QueueUrls"] == ["queue"]
         assert proxy.requests == []
+
+
+@pytest.mark.parametrize("library", ["botocore", "urllib3"])
+def test_the_libraries_log_no_responses_before_the_first_client_exists(library: str) -> None:
+    code = (
+        f"import logging; logging.root.setLevel('DEBUG'); import zim.aws; print(logging.getLogger({library!r}).level)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "zim")}
+    output = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert int(output.stdout) == logging.WARNING

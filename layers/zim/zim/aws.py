@@ -1,9 +1,16 @@
 """Clients for AWS services."""
 
+import logging
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+
+# At DEBUG these libraries log responses and URLs, and with them the secret, signatures and ExtendedData. A log level
+# that is configured for the Lambda function applies to all libraries. This module creates the clients, one of which
+# reads the secret before the function has imported zim.telemetry.
+for _library in ("botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def client(service: str) -> Any:

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,6 @@ from zim.response import ZimResponse
 # json.dumps escapes to ASCII, so no character in a CallId or a response of ZIM can break a line.
 logger = Logger(location=None, json_serializer=functools.partial(json.dumps, default=str))
 metrics = Metrics()
-
-# At DEBUG these libraries log responses and URLs, and with them the secret, signatures and ExtendedData. A log level
-# that is configured for the Lambda function applies to all libraries.
-for _library in ("botocore", "urllib3"):
-    logging.getLogger(_library).setLevel(logging.WARNING)
 
 _SERVER_ERROR = 500
 
