@@ -1,0 +1,122 @@
+"""The deployed stack while one user floods it: the declines of another user are served."""
+
+import contextlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from local.issuer import AUDIENCE, Issuer, issuer
+from local.processes import free_port, until
+from local.stack import Stack, deployed
+
+ATTACKER, VICTIM = "attacker", "victim"
+RATE = 60
+"""Requests of the attacker in a second."""
+
+CLIENTS = 30
+SECONDS = 20
+WAIT_SECONDS = 60.0
+
+
+@dataclass
+class Guarded:
+    """A stack whose callers have tokens, and their issuer."""
+
+    stack: Stack
+    issuer: Issuer
+
+    def post(self, url: str, user: str, call_id: str) -> int:
+        """Decline a call and return the status."""
+        headers = {"Authorization": f"Bearer {self.issuer.token(user)}"}
+        body = json.dumps({"CallId": call_id})
+        return self.stack.request("POST", url, body, headers, signed=False).status_code
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Guarded]:
+    with issuer() as oidc:
+        parameters = {"JwtIssuer": oidc.url, "JwtAudience": AUDIENCE}
+        with deployed(free_port(), free_port(), parameters) as stack:
+            yield Guarded(stack, oidc)
+
+
+@dataclass
+class Flood:
+    """The responses to the attacker by status."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+
+
+@contextlib.contextmanager
+def flood(guarded: Guarded, url: str) -> Iterator[Flood]:
+    """Send requests for invented calls until the block ends, `RATE` in a second."""
+    result, stopped = Flood(), threading.Event()
+
+    def attack(number: int) -> None:
+        due = time.monotonic() + number / RATE
+        while not stopped.wait(max(due - time.monotonic(), 0)):
+            due += CLIENTS / RATE
+            with contextlib.suppress(OSError):
+                result.statuses[guarded.post(url, ATTACKER, "invented")] += 1
+
+    clients = [threading.Thread(target=attack, args=(number,)) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield result
+    finally:
+        stopped.set()
+        for client in clients:
+            client.join()
+
+
+def declines(guarded: Guarded, url: str) -> tuple[list[str], Counter[int]]:
+    """Decline a call of the victim every two seconds, so within the allowance; return the calls and the statuses."""
+    calls, statuses = [], Counter[int]()
+    for _ in range(SECONDS // 2):
+        started = time.monotonic()
+        calls.append(guarded.stack.simulator.ring(VICTIM))
+        statuses[guarded.post(url, VICTIM, calls[-1])] += 1
+        time.sleep(max(started + 2 - time.monotonic(), 0))
+    return calls, statuses
+
+
+def test_a_flood_of_declines_leaves_room_for_other_users(guarded: Guarded) -> None:
+    guarded.stack.simulator.reset()
+    guarded.stack.simulator.register(ATTACKER)
+    with flood(guarded, guarded.stack.call_reject_url) as attack:
+        _, statuses = declines(guarded, guarded.stack.call_reject_url)
+    zim_calls = Counter(record.parameters["FromUserId"] for record in guarded.stack.simulator.requests())
+    print(f"victim {dict(statuses)}, attacker {dict(attack.statuses)}, calls to ZIM {dict(zim_calls)}")
+    assert statuses[200] >= 0.9 * statuses.total()
+    assert attack.statuses[429] > 0.9 * attack.statuses.total()
+    # Each of five environments allows five requests in ten seconds.
+    assert zim_calls[ATTACKER] <= 5 * 5 * (SECONDS // 10 + 1)
+
+
+def test_a_flood_of_the_queue_leaves_room_for_other_users_and_no_dead_letters(guarded: Guarded) -> None:
+    stack = guarded.stack
+    stack.simulator.reset()
+    stack.simulator.register(ATTACKER)
+    with flood(guarded, stack.call_reject_async_url) as attack:
+        calls, statuses = declines(guarded, stack.call_reject_async_url)
+    print(f"victim {dict(statuses)}, attacker {dict(attack.statuses)}")
+    assert statuses[202] >= 0.9 * statuses.total()
+    until(
+        lambda: sum(stack.simulator.call(call).state == "rejected" for call in calls) == statuses[202],
+        WAIT_SECONDS,
+        "The declines were not served",
+    )
+    attributes = {"AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]}
+
+    def count(output: str) -> int:
+        found = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs[output], **attributes)["Attributes"]
+        return sum(map(int, found.values()))
+
+    until(lambda: count("QueueUrl") == 0, WAIT_SECONDS, "The messages of the attacker stayed on the queue")
+    assert count("DeadLetterQueueUrl") == 0
