@@ -67,7 +67,7 @@ template: .venv/ready .venv-sam/ready .venv-checkov/ready ## check the templates
 	@echo "Checking the templates (sam validate --lint, and cfn-lint with the serverless rules) ..."
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1000 -i WS1002 -i WS1004
-	@.venv/bin/cfn-lint docs/github-deploy-role.yaml
+	@.venv/bin/cfn-lint docs/github-deploy-role.yaml docs/front-door.yaml
 	@echo "Checking the template after the transform (Checkov) ..."
 	@mkdir -p .aws-sam && .venv/bin/python -m tests.support.expanded > .aws-sam/expanded.json 2> /dev/null
 	@.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
