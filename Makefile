@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share lock hooks clean
+.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -116,6 +116,12 @@ bench-rate: setup $(BUILT) ## measure the rate limit of the deployed stack under
 
 bench-share: .venv/ready ## simulate ways to share a rate limit among execution environments
 	@PYTHONPATH=layers/zim .venv/bin/python -m benchmarks.share
+
+vendor-facts: .venv/ready ## compare ZIM's documented facts with a newer OpenAPI file of the vendor: make vendor-facts FILE=...
+	@.venv/bin/python -m local.vendor_facts "$(FILE)"
+
+links: .venv/ready ## check every outside link of the repository; needs the network
+	@.venv/bin/python -u -m local.links
 
 build: $(BUILT) ## run `sam build` if a source has changed
 

@@ -72,7 +72,7 @@ RETURN_CODES: dict[int, tuple[type[CallRejectError] | None, str]] = {
     660300012: (ZimRejectedRequest, "user not in the room"),
     660300014: (ZimRejectedRequest, "room already exists"),
     660300015: (ZimRejectedRequest, "too many rooms"),
-    660300019: (ZimRejectedRequest, "group attributes too long"),
+    660300019: (ZimUnavailable, "group attributes too long"),
     660400001: (ZimRejectedRequest, "message too large"),
     660500002: (UserNotRegistered, "FromUserId is not registered with ZIM"),
     660500003: (RateLimited, "call rate exceeds the limit of SendMessageToAllUsers"),
