@@ -8,36 +8,66 @@ DEFAULT_TIMEOUT_SECONDS = 90
 MAX_TIMEOUT_SECONDS = 600
 
 
+class Mode(StrEnum):
+    """A normal call ends when all invited users have answered. An advanced call continues until it is ended."""
+
+    NORMAL = "normal"
+    ADVANCED = "advanced"
+
+
 class State(StrEnum):
-    """The state of an invitation. A call has the first state in this list that any of its invitations has."""
+    """The state of an invitation or a call. A call has the first state in this list that any of its invitations has.
+
+    Only an advanced call can be in progress: no invitation rings, and users can be invited again.
+    """
 
     RINGING = "ringing"
+    IN_PROGRESS = "in progress"
     TIMED_OUT = "timed out"
     ENDED = "ended"
     REJECTED = "rejected"
 
 
 @dataclass
-class Call:
-    """A call.
+class Invitation:
+    """The latest invitation of a user. `rings_until` is in seconds of the monotonic clock."""
 
-    `rings_until` is in seconds of the monotonic clock. `extended_data` has the ExtendedData of each rejection by user.
-    """
+    rings_until: float
+    state: State = State.RINGING
+
+
+@dataclass
+class Call:
+    """A call. `extended_data` has the ExtendedData of the latest rejection by each user."""
 
     call_id: str
     caller: str
-    timeout: float
-    rings_until: float
-    invitees: dict[str, State]
+    mode: Mode
+    invitations: dict[str, Invitation] = field(default_factory=dict)
     extended_data: dict[str, str] = field(default_factory=dict)
+    is_ended: bool = False
 
     @property
     def state(self) -> State:
         """Ringing while any invitation rings, rejected when all are rejected."""
-        return min(self.invitees.values(), key=list(State).index)
+        states = [invitation.state for invitation in self.invitations.values()]
+        if self.mode is Mode.ADVANCED and not self.is_ended:
+            states.append(State.IN_PROGRESS)
+        return min(states, key=list(State).index)
 
-    def stop_ringing(self, state: State) -> None:
-        """Set the state of the invitations that still ring."""
-        for user, current in self.invitees.items():
-            if current is State.RINGING:
-                self.invitees[user] = state
+    def invite(self, users: list[str], rings_until: float) -> None:
+        """Invite users, for the first time or again."""
+        self.invitations.update({user: Invitation(rings_until) for user in users})
+
+    def expire(self, now: float) -> None:
+        """Set the state of the invitations that rang until `now` or earlier."""
+        for invitation in self.invitations.values():
+            if invitation.state is State.RINGING and now >= invitation.rings_until:
+                invitation.state = State.TIMED_OUT
+
+    def end(self) -> None:
+        """End the call, as its caller does by hanging up."""
+        self.is_ended = True
+        for invitation in self.invitations.values():
+            if invitation.state is State.RINGING:
+                invitation.state = State.ENDED

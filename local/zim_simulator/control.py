@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, State
-from local.zim_simulator.control_schemas import APP, CALL, FAULT, SETTINGS, USERS, http_error, parse
+from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, Mode
+from local.zim_simulator.control_schemas import APP, CALL, FAULT, INVITATION, SETTINGS, USERS, http_error, parse
 from local.zim_simulator.faults import Fault
 from local.zim_simulator.state import SIMULATOR
 
@@ -55,7 +55,14 @@ async def _ring(request: web.Request) -> web.Response:
     if zim.call(members.get("CallId", ""), now):
         raise http_error(web.HTTPBadRequest, f"The call {members['CallId']} already exists.")
     timeout = members.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
-    call = zim.ring(members["Caller"], members["Invitees"], now, call_id=members.get("CallId"), timeout=timeout)
+    call = zim.ring(
+        members["Caller"],
+        members["Invitees"],
+        now,
+        call_id=members.get("CallId"),
+        timeout=timeout,
+        mode=Mode(members.get("Mode", Mode.NORMAL)),
+    )
     return web.json_response(call_document(call, now), status=201)
 
 
@@ -67,7 +74,19 @@ async def _show_call(request: web.Request) -> web.Response:
 @routes.post("/simulator/calls/{call_id}/end")
 async def _end_call(request: web.Request) -> web.Response:
     call, now = _find(request)
-    call.stop_ringing(State.ENDED)
+    call.end()
+    return web.json_response(call_document(call, now))
+
+
+@routes.post("/simulator/calls/{call_id}/invite")
+async def _invite(request: web.Request) -> web.Response:
+    """Invite users to an advanced call under the same CallId, as `callingInvite` of the SDK does."""
+    members = await parse(request, INVITATION)
+    call, now = _find(request)
+    if call.mode is not Mode.ADVANCED or call.is_ended:
+        raise http_error(web.HTTPBadRequest, "Users can be invited only to an advanced call that has not ended.")
+    timeout = members.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
+    request.app[SIMULATOR].zim.invite(call, members["Invitees"], now, timeout)
     return web.json_response(call_document(call, now))
 
 
@@ -123,12 +142,14 @@ def _find(request: web.Request) -> tuple[Call, float]:
 
 def call_document(call: Call, now: float) -> dict[str, Any]:
     """Return a call as JSON, as of `now` in seconds of the monotonic clock."""
+    seconds_left = {user: invitation.rings_until - now for user, invitation in call.invitations.items()}
     return {
         "CallId": call.call_id,
         "Caller": call.caller,
-        "Timeout": call.timeout,
+        "Mode": call.mode,
         "State": call.state,
-        "SecondsLeft": call.rings_until - now if call.state is State.RINGING else 0,
-        "Invitees": call.invitees,
+        "Invitees": {user: invitation.state for user, invitation in call.invitations.items()},
+        "SecondsLeft": seconds_left,
+        "ExpiresAt": {user: round(time.time() + seconds) for user, seconds in seconds_left.items()},
         "ExtendedData": call.extended_data,
     }

@@ -7,9 +7,9 @@ from typing import Any
 import fastjsonschema
 from aiohttp import web
 
-from local.zim_simulator.calls import MAX_TIMEOUT_SECONDS
+from local.zim_simulator.calls import MAX_TIMEOUT_SECONDS, Mode
 from local.zim_simulator.faults import KINDS
-from local.zim_simulator.zim import MAX_CALL_ID_CHARACTERS, USER_ID_PATTERN
+from local.zim_simulator.zim import MAX_CALL_ID_CHARACTERS, USER_ID_PATTERN, SecondRejection
 
 Validator = Callable[[Any], Any]
 """Raises JsonSchemaValueException."""
@@ -24,6 +24,7 @@ def _object(required: list[str], **properties: Any) -> Validator:
 _SECONDS = {"type": "number", "minimum": 0, "maximum": 3600}
 _USER_ID = {"type": "string", "pattern": f"^{USER_ID_PATTERN}$"}
 _USER_IDS = {"type": "array", "minItems": 1, "items": _USER_ID}
+_TIMEOUT = {"type": "number", "minimum": 0.001, "maximum": MAX_TIMEOUT_SECONDS}
 
 APP = _object(
     ["AppId", "ServerSecret"],
@@ -36,8 +37,10 @@ CALL = _object(
     CallId={"type": "string", "minLength": 1, "maxLength": MAX_CALL_ID_CHARACTERS},
     Caller=_USER_ID,
     Invitees=_USER_IDS,
-    Timeout={"type": "number", "minimum": 0.001, "maximum": MAX_TIMEOUT_SECONDS},
+    Timeout=_TIMEOUT,
+    Mode={"enum": [mode.value for mode in Mode]},
 )
+INVITATION = _object(["Invitees"], Invitees=_USER_IDS, Timeout=_TIMEOUT)
 FAULT = _object(
     ["kind"],
     kind={"enum": list(KINDS)},
@@ -54,6 +57,7 @@ SETTINGS = _object(
     jitter=_SECONDS,
     calls_per_second={"type": "integer", "minimum": 0},
     clock_offset={"type": "number"},
+    second_rejection={"enum": [answer.value for answer in SecondRejection]},
 )
 _STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl"]
 PAGE_STACK = _object(_STACK_URLS, **{name: {"type": "string", "pattern": "^http://"} for name in _STACK_URLS})

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import requests
 
 from local.access import HEADER
-from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS
+from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Mode
 from local.zim_simulator.faults import Fault, Kind
 from local.zim_simulator.server import Addresses, listening
 from local.zim_simulator.state import Record
@@ -56,9 +56,10 @@ class SimulatorClient:
         caller: str = "caller",
         call_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        mode: Mode = Mode.NORMAL,
     ) -> str:
         """Start a call that rings for `timeout` seconds, register its users, and return its id."""
-        call = {"Caller": caller, "Invitees": invitees, "Timeout": timeout}
+        call = {"Caller": caller, "Invitees": invitees, "Timeout": timeout, "Mode": mode}
         return _call_view(
             self._request("POST", "calls", call if call_id is None else {**call, "CallId": call_id})
         ).call_id
@@ -74,6 +75,11 @@ class SimulatorClient:
     def end(self, call_id: str) -> None:
         """End a call, as its caller does by hanging up."""
         self._request("POST", f"calls/{quote(call_id, safe='')}/end")
+
+    def invite(self, call_id: str, *invitees: str, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+        """Invite users to an advanced call, for the first time or again."""
+        body = {"Invitees": invitees, "Timeout": timeout}
+        self._request("POST", f"calls/{quote(call_id, safe='')}/invite", body)
 
     def fault(self, kind: Kind, *, times: int | None = 1, **members: float | str) -> None:
         """Add a fault for the next `times` requests (None: until cleared). See `Fault` for the other members."""
@@ -95,7 +101,7 @@ class SimulatorClient:
         """Remove the recorded requests."""
         self._request("DELETE", "requests")
 
-    def settings(self, **changes: float) -> Settings:
+    def settings(self, **changes: float | str) -> Settings:
         """Change some settings and return all."""
         return Settings(**self._request("PATCH", "settings", changes))
 

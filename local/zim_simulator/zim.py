@@ -9,9 +9,10 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from urllib.parse import parse_qsl
 
-from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, State
+from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, Mode, State
 from local.zim_simulator.return_codes import Code, random_digits
 
 APP_ID = 1234567890
@@ -37,14 +38,22 @@ class Instant:
     monotonic: float
 
 
+class SecondRejection(StrEnum):
+    """The response to a second rejection of an invitation in a call that continues, which ZIM does not document."""
+
+    NOT_INVITED = "not_invited"
+    SUCCESS = "success"
+
+
 @dataclass
 class Settings:
-    """Settings: the network's round-trip time in seconds, the rate limit, and the error of ZIM's clock in seconds."""
+    """The network's round-trip time, the rate limit, the error of ZIM's clock, and a response. Times are in seconds."""
 
     latency: float = 0.0
     jitter: float = 0.0
     calls_per_second: int = 20
     clock_offset: float = 0.0
+    second_rejection: SecondRejection = SecondRejection.NOT_INVITED
 
 
 @dataclass
@@ -65,18 +74,25 @@ class Zim:
         *,
         call_id: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        mode: Mode = Mode.NORMAL,
     ) -> Call:
         """Start a call that rings for `timeout` seconds, and register its users. `now` is in monotonic seconds."""
-        self.users.update({caller, *invitees})
-        call = Call(call_id or random_digits(), caller, timeout, now + timeout, dict.fromkeys(invitees, State.RINGING))
+        call = Call(call_id or random_digits(), caller, mode)
+        self.users.add(caller)
+        self.invite(call, invitees, now, timeout)
         self._calls[call.call_id] = call
         return call
+
+    def invite(self, call: Call, invitees: list[str], now: float, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+        """Invite users to a call for `timeout` seconds, for the first time or again, and register them."""
+        self.users.update(invitees)
+        call.invite(invitees, now + timeout)
 
     def call(self, call_id: str, now: float) -> Call | None:
         """Return a call as of `now` (monotonic seconds)."""
         call = self._calls.get(call_id)
-        if call and now >= call.rings_until:
-            call.stop_ringing(State.TIMED_OUT)
+        if call:
+            call.expire(now)
         return call
 
     def calls(self, now: float) -> list[Call]:
@@ -98,7 +114,7 @@ class Zim:
         user, call = parameters.get("FromUserId", ""), self.call(parameters.get("CallId", ""), now)
         failure = _first_failure(self._call_checks(parameters, user, call))
         if failure is None and call:
-            call.invitees[user] = State.REJECTED
+            call.invitations[user].state = State.REJECTED
             if "ExtendedData" in parameters:
                 call.extended_data[user] = parameters["ExtendedData"]
         return Code.SUCCESS if failure is None else failure
@@ -134,11 +150,14 @@ class Zim:
         yield user not in self.users, Code.USER_NOT_REGISTERED
         yield call is None, Code.CALL_NOT_FOUND
         if call:
-            yield user not in call.invitees, Code.USER_NOT_INVITED
+            yield user not in call.invitations, Code.USER_NOT_INVITED
             yield call.state is State.TIMED_OUT, Code.INVITATION_TIMED_OUT
-            yield call.state is not State.RINGING, Code.CALL_ENDED
-            # ZIM documents no return code for a second rejection while the call still rings for others.
-            yield call.invitees[user] is not State.RINGING, Code.USER_NOT_INVITED
+            continues = call.state in {State.RINGING, State.IN_PROGRESS}
+            yield not continues, Code.CALL_ENDED
+            state = call.invitations[user].state
+            yield state is State.TIMED_OUT, Code.INVITATION_TIMED_OUT
+            repeated_and_accepted = self.settings.second_rejection == SecondRejection.SUCCESS
+            yield state is State.REJECTED and not repeated_and_accepted, Code.USER_NOT_INVITED
 
     def _is_over_limit(self, app_id: int, now: float) -> bool:
         arrivals = self._arrivals[app_id]

@@ -14,11 +14,11 @@ import pytest
 import requests
 
 from local.access import HEADER
-from local.zim_simulator.calls import State
+from local.zim_simulator.calls import Mode, State
 from local.zim_simulator.faults import KINDS, Kind
 from local.zim_simulator.return_codes import Code
 from local.zim_simulator.running import SimulatorClient
-from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Instant, Zim, decode
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Instant, SecondRejection, Zim, decode
 from tests.local.zim_client import TIMEOUT_SECONDS, Simulator, parameters
 from tests.support.paths import ROOT
 
@@ -170,6 +170,65 @@ def test_a_call_times_out(timeout: float) -> None:
         zim.ring("alice", ["bob"], 1000, call_id="call", timeout=timeout)
         assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1000 + elapsed) is expected
         assert [call.state for call in zim.calls(1000 + elapsed)] == [state]
+
+
+def test_an_advanced_call_continues_until_it_is_ended(sim: Simulator) -> None:
+    sim.ring("bob", call_id="call", mode=Mode.ADVANCED)
+    assert sim.code() == 0
+    assert (sim.call("call").state, sim.call("call").invitees) == ("in progress", {"bob": "rejected"})
+    sim.invite("call", "carol")
+    assert (sim.call("call").state, sim.call("call").invitees["carol"]) == ("ringing", "ringing")
+    assert sim.code(FromUserId="carol") == 0
+    sim.end("call")
+    assert sim.call("call").state == "rejected"
+    assert sim.code() == 660900005
+
+
+@pytest.mark.parametrize(("answer", "code"), [(SecondRejection.NOT_INVITED, 660900008), (SecondRejection.SUCCESS, 0)])
+@pytest.mark.parametrize(("mode", "invitees"), [(Mode.ADVANCED, ["bob"]), (Mode.NORMAL, ["bob", "carol"])])
+def test_a_second_rejection_in_a_call_that_continues_has_the_response_of_the_settings(
+    sim: Simulator, mode: Mode, invitees: list[str], answer: SecondRejection, code: int
+) -> None:
+    sim.settings(second_rejection=answer)
+    sim.ring(*invitees, call_id="call", mode=mode)
+    assert [sim.code(), sim.code()] == [0, code]
+    sim.end("call")
+    assert sim.code() == 660900005
+
+
+@pytest.mark.parametrize("answer", SecondRejection)
+def test_a_second_rejection_rejects_a_second_invitation_under_the_same_call_id(
+    sim: Simulator, answer: SecondRejection
+) -> None:
+    sim.settings(second_rejection=answer)
+    sim.ring("bob", call_id="call", mode=Mode.ADVANCED)
+    assert sim.code(ExtendedData="first") == 0
+    sim.invite("call", "bob")
+    assert sim.call("call").invitees == {"bob": "ringing"}
+    assert sim.code(ExtendedData="second") == 0
+    assert sim.call("call").invitees == {"bob": "rejected"}
+    assert sim.call("call").extended_data == {"bob": "second"}
+
+
+def test_an_invitation_to_an_advanced_call_times_out_on_its_own() -> None:
+    zim = Zim({APP_ID: SERVER_SECRET})
+    call = zim.ring("alice", ["bob"], 1000, call_id="call", timeout=10, mode=Mode.ADVANCED)
+    zim.invite(call, ["carol"], 1005, timeout=10)
+    assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1012) is Code.INVITATION_TIMED_OUT
+    assert zim.reject({"FromUserId": "carol", "CallId": "call"}, 1012) is Code.SUCCESS
+    zim.invite(call, ["bob"], 1013, timeout=10)
+    assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1014) is Code.SUCCESS
+
+
+def test_users_can_be_invited_only_to_an_advanced_call_that_has_not_ended(sim: Simulator) -> None:
+    sim.ring("bob", call_id="normal")
+    sim.ring("bob", call_id="ended", mode=Mode.ADVANCED)
+    sim.end("ended")
+    for call_id in ("normal", "ended"):
+        with pytest.raises(ValueError, match="only to an advanced call"):
+            sim.invite(call_id, "carol")
+    with pytest.raises(ValueError, match="does not exist"):
+        sim.invite("another", "carol")
 
 
 def test_a_call_has_a_new_id_and_registers_its_users(sim: Simulator) -> None:

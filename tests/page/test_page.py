@@ -59,7 +59,7 @@ def test_declining_over_https_rejects_the_call_and_shows_the_exchange(page: Page
         status, headers, body = decline(page, row)
     expect(row).to_contain_text("rejected")
     (call,) = stack.simulator.calls()
-    assert call.extended_data == {"another user": '{"reason":"decline"}'}
+    assert json.loads(call.extended_data["another user"])["reason"] == "decline"
 
     assert status == "200 OK"
     assert "content-type: application/json" in headers
@@ -81,6 +81,90 @@ def test_a_call_that_the_caller_ended_cannot_be_declined(page: Page) -> None:
     status, _, body = decline(page, row)
     assert status == "409 Conflict"
     assert json.loads(body)["type"].endswith(":InvitationClosed")
+
+
+def send_again(page: Page) -> tuple[str, dict[str, object]]:
+    """Send the newest request again, and return the status and the body of the response."""
+    before = responses(page).count()
+    with page.expect_response(re.compile("/call-reject")):
+        responses(page).first.get_by_role("button", name="Send again").click()
+    expect(responses(page)).to_have_count(before + 1)
+    newest = responses(page).first.locator(".response")
+    expect(newest).not_to_contain_text("Waiting")
+    head, _, body = newest.inner_text().partition("\n\n")
+    return head.splitlines()[0], json.loads(body)
+
+
+def start_call(page: Page, mode: str, seconds: int = 90) -> Locator:
+    page.get_by_label("Mode").select_option(mode)
+    page.get_by_label("Timeout in seconds").fill(str(seconds))
+    return start_calls(page)
+
+
+@pytest.mark.parametrize("mode", ["normal", "advanced"])
+@pytest.mark.parametrize(
+    ("expires", "status", "outcome"), [(True, "410", "RequestExpired"), (False, "409", "InvitationClosed")]
+)
+def test_a_late_rejection_expires_or_finds_the_invitation_closed(
+    page: Page, stack: Stack, mode: str, status: str, outcome: str, *, expires: bool
+) -> None:
+    page.get_by_label("Send ExpiresAt").set_checked(expires)
+    row = start_call(page, mode, seconds=1)
+    expect(row).to_contain_text("timed out")
+    page.wait_for_timeout(1000)  # ExpiresAt is in whole seconds
+    received, _, body = decline(page, row)
+    assert received.startswith(status)
+    assert json.loads(body)["type"].endswith(f":{outcome}")
+    assert [record.code for record in stack.simulator.requests()] == ([] if expires else [660900006])
+
+
+def test_a_double_rejection_of_a_normal_call_finds_the_call_ended(page: Page) -> None:
+    assert decline(page, start_call(page, "normal"))[0] == "200 OK"
+    status, problem = send_again(page)
+    assert (status, problem["Code"]) == ("409 Conflict", 660900005)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"), [("not_invited", "409 Conflict", 660900008), ("success", "200 OK", 0)]
+)
+def test_a_double_rejection_of_an_advanced_call_has_the_response_of_the_settings(
+    page: Page, answer: str, status: str, code: int
+) -> None:
+    page.get_by_label("Second rejection").select_option(answer)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Settings saved.")
+    row = start_call(page, "advanced")
+    assert decline(page, row)[0] == "200 OK"
+    expect(row).to_contain_text("rejected")
+    received, body = send_again(page)
+    assert (received, body["Code"]) == (status, code)
+
+
+def test_a_double_rejection_rejects_a_second_invitation_unless_it_has_expired(page: Page) -> None:
+    row = start_call(page, "advanced", seconds=6)
+    assert decline(page, row)[0] == "200 OK"
+    expect(row).to_contain_text("rejected")
+    page.get_by_label("Timeout in seconds").fill("90")
+    row.get_by_role("button", name="Invite again").click()
+    expect(row).to_contain_text("ringing")
+    assert send_again(page)[0] == "200 OK"
+    expect(row).to_contain_text("rejected")
+
+    page.wait_for_timeout(7000)
+    row.get_by_role("button", name="Invite again").click()
+    expect(row).to_contain_text("ringing")
+    assert send_again(page)[0].startswith("410")
+    expect(row).to_contain_text("ringing")
+
+
+def test_a_call_to_several_users_rings_for_the_others(page: Page, stack: Stack) -> None:
+    page.get_by_label("Called users").fill("user0, user1")
+    page.get_by_role("button", name="Start", exact=True).click()
+    row = page.get_by_role("row").filter(has_text="caller0 calls user0")
+    assert decline(page, row)[0] == "200 OK"
+    expect(row).to_contain_text("rejected")
+    expect(page.get_by_role("row").filter(has_text="caller0 calls user1")).to_contain_text("ringing")
+    assert [call.invitees for call in stack.simulator.calls()] == [{"user0": "rejected", "user1": "ringing"}]
 
 
 def test_an_error_of_the_simulator_is_shown(page: Page) -> None:

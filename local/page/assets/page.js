@@ -5,7 +5,6 @@ const SHOWN_SECONDS = 60;
 const STATUS_MILLISECONDS = 10_000;
 // Browsers open at most 6 connections per host. More requests would only wait in the browser.
 const CONCURRENT_REQUESTS = 6;
-const EXTENDED_DATA = JSON.stringify({ reason: "decline" });
 
 const UNEXPECTED = "502 UnexpectedZimResponse";
 
@@ -77,14 +76,22 @@ async function tokenFor(user) {
   return tokens.get(url);
 }
 
-/** Sends the request that an app sends to decline a call, and shows the request and the response. */
-async function decline(url, callId, user) {
+/** Sends the request that an app sends to decline an invitation. */
+function decline(url, call, user) {
+  const request = { CallId: call.CallId, Reason: "decline" };
+  if ($("expires").checked) request.ExpiresAt = call.ExpiresAt[user];
+  return post(url, request, user);
+}
+
+/** Sends a request to decline a call, and shows the request and the response. */
+async function post(url, members, user) {
   const entry = clone("response");
   const [title, request, response] = ["summary", ".request", ".response"].map((part) => entry.querySelector(part));
   const path = new URL(url).pathname;
+  entry.querySelector(".again").addEventListener("click", () => post(url, members, user));
   try {
     const token = await tokenFor(user);
-    const body = JSON.stringify({ CallId: callId, ExtendedData: EXTENDED_DATA });
+    const body = JSON.stringify(members);
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
     title.textContent = `POST ${path}: waiting …`;
     request.textContent = `POST ${url}\nAuthorization: Bearer ${token.slice(0, 12)}… (token for ${user})\n` +
@@ -103,7 +110,7 @@ async function decline(url, callId, user) {
     title.textContent = `POST ${path}: ${status} in ${milliseconds} ms`;
     response.textContent = `${status}\n${headerLines}\n${text}`;
     entry.className = received.ok ? "good" : "bad";
-    showStatus(`Call ${callId}: ${status} in ${milliseconds} ms`);
+    showStatus(`Call ${members.CallId}: ${status} in ${milliseconds} ms`);
   } catch (error) {
     title.textContent = `POST ${path}: no response`;
     response.textContent = String(error);
@@ -128,8 +135,12 @@ function showCalls(calls) {
       const badge = row.querySelector(".state");
       setText(badge, state);
       badge.className = `state ${state.replace(" ", "-")}`;
-      setText(row.querySelector(".left"), state === "ringing" ? `${Math.ceil(call.SecondsLeft)} s` : "");
-      row.querySelector(".hang-up").disabled = state !== "ringing";
+      setText(row.querySelector(".left"), state === "ringing" ? `${Math.ceil(call.SecondsLeft[user])} s` : "");
+      const continues = ["ringing", "in progress"].includes(call.State);
+      row.querySelector(".hang-up").disabled = !continues;
+      row.querySelector(".invite").hidden = call.Mode !== "advanced";
+      row.querySelector(".invite").disabled = state === "ringing" || !continues;
+      row.call = call;
       const place = previous ? previous.nextElementSibling : $("calls").firstElementChild;
       if (place !== row) $("calls").insertBefore(row, place);
       previous = row;
@@ -154,8 +165,10 @@ function newRow(call, user) {
     button.addEventListener("click", action);
     if (button.classList.contains("needs-stack")) button.disabled = !stack;
   };
-  onClick(".https", () => decline(stack.CallRejectUrl, id, user));
-  onClick(".through-queue", () => decline(stack.CallRejectAsyncUrl, id, user));
+  onClick(".https", () => decline(stack.CallRejectUrl, row.call, user));
+  onClick(".through-queue", () => decline(stack.CallRejectAsyncUrl, row.call, user));
+  onClick(".invite", () => perform("User invited again.", () =>
+    send("POST", `/simulator/calls/${encodeURIComponent(id)}/invite`, { Invitees: [user], Timeout: Number($("seconds").value) })));
   onClick(".hang-up", () => perform("Call ended.", () =>
     send("POST", `/simulator/calls/${encodeURIComponent(id)}/end`)));
   return row;
@@ -233,7 +246,7 @@ function showFaults([next]) {
 
 function showSettings(settings) {
   if ($("settings").contains(document.activeElement)) return;
-  for (const input of $("settings").querySelectorAll("input")) input.value = settings[input.name];
+  for (const input of $("settings").querySelectorAll("input, select")) input.value = settings[input.name];
 }
 
 /** Performs an action in the simulator, shows a message or the error, and refreshes the page. */
@@ -250,22 +263,30 @@ async function perform(message, action) {
 $("start").addEventListener("submit", (event) => {
   event.preventDefault();
   const form = Object.fromEntries(new FormData(event.target));
-  const call = { Caller: form.caller, Invitees: [form.user], Timeout: Number(form.seconds) };
+  const users = form.users.split(",").map((user) => user.trim());
   const count = Number(form.count);
   perform(count > 1 ? `${count} calls started.` : "Call started.", async () => {
-    for (let started = 0; started < count; started += 1) await send("POST", "/simulator/calls", call);
+    for (let started = 0; started < count; started += 1) {
+      await send("POST", "/simulator/calls", {
+        Caller: form.caller,
+        // Each call is to other users, because the API limits the requests of one user.
+        Invitees: started ? users.map((user) => `${user}-${started + 1}`) : users,
+        Timeout: Number(form.seconds),
+        Mode: form.mode,
+      });
+    }
   });
 });
 
 $("settings").addEventListener("submit", (event) => {
   event.preventDefault();
-  const settings = [...new FormData(event.target)].map(([name, value]) => [name, Number(value)]);
+  const settings = [...new FormData(event.target)].map(([name, value]) => [name, isNaN(value) ? value : Number(value)]);
   perform("Settings saved.", () => send("PATCH", "/simulator/settings", Object.fromEntries(settings)));
 });
 
 async function declineAll(url) {
   const ringing = latest.calls.flatMap((call) =>
-    Object.entries(call.Invitees).filter(([, state]) => state === "ringing").map(([user]) => [call.CallId, user]));
+    Object.entries(call.Invitees).filter(([, state]) => state === "ringing").map(([user]) => [call, user]));
   if (!ringing.length) showStatus("No call is ringing.");
   const worker = async () => {
     while (ringing.length) await decline(url, ...ringing.shift());
