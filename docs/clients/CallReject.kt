@@ -26,16 +26,15 @@ import org.json.JSONObject
 
 const val URL_ASYNC = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async"
 
-/** ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text. */
-const val UIKIT_DECLINE = """{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"""
-
 /**
  * Rejects a call and returns true if it is rejected, queued or already over. Blocks: call it on a background thread.
  *
  * [url] is CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected. [token] returns a valid
- * token of the user and is called before each attempt. No attempt starts after [ringsUntil] (milliseconds since 1970).
+ * token of the user and is called before each attempt. [expiresAt] is the Unix time in seconds when the invitation stops
+ * ringing. No retry starts later. [reason] is "decline" or "busy".
  */
-fun callReject(url: String, token: () -> String, request: Map<String, String>, ringsUntil: Long): Boolean {
+fun callReject(url: String, token: () -> String, callId: String, expiresAt: Long, reason: String = "decline"): Boolean {
+    val request = JSONObject(mapOf("CallId" to callId, "Reason" to reason, "ExpiresAt" to expiresAt)).toString()
     var pause = 1L
     while (true) {
         var wait = pause
@@ -47,7 +46,7 @@ fun callReject(url: String, token: () -> String, request: Map<String, String>, r
             connection.doOutput = true
             connection.setRequestProperty("Authorization", "Bearer ${token()}")
             connection.setRequestProperty("Content-Type", "application/json")
-            connection.outputStream.use { it.write(JSONObject(request).toString().toByteArray()) }
+            connection.outputStream.use { it.write(request.toByteArray()) }
             val status = connection.responseCode
             if (status in setOf(200, 202, 409)) return true
             val problem = problem(connection)
@@ -59,7 +58,7 @@ fun callReject(url: String, token: () -> String, request: Map<String, String>, r
         } catch (error: Exception) {
             Log.w("CallReject", "no response, or no token", error)
         }
-        if (System.currentTimeMillis() + wait * 1000 > ringsUntil) return false
+        if (System.currentTimeMillis() / 1000 + wait >= expiresAt) return false
         Thread.sleep(wait * 1000)
         pause = minOf(pause * 2, 30)
     }
@@ -75,10 +74,10 @@ private fun problem(connection: HttpURLConnection): JSONObject {
 }
 
 /** The intent of "Decline" in the notification, for NotificationCompat.CallStyle.forIncomingCall or an action. */
-fun declineIntent(context: Context, callId: String, ringsUntil: Long): PendingIntent {
+fun declineIntent(context: Context, callId: String, expiresAt: Long): PendingIntent {
     val intent = Intent(context, DeclineReceiver::class.java)
         .putExtra("CallId", callId)
-        .putExtra("ringsUntil", ringsUntil)
+        .putExtra("ExpiresAt", expiresAt)
     val flags = PendingIntent.FLAG_UPDATE_CURRENT or PendingIntent.FLAG_IMMUTABLE
     return PendingIntent.getBroadcast(context, callId.hashCode(), intent, flags)
 }
@@ -88,7 +87,7 @@ class DeclineReceiver : BroadcastReceiver() {
     override fun onReceive(context: Context, intent: Intent) {
         val callId = intent.getStringExtra("CallId") ?: return
         val work = OneTimeWorkRequestBuilder<DeclineWorker>()
-            .setInputData(workDataOf("CallId" to callId, "ringsUntil" to intent.getLongExtra("ringsUntil", 0)))
+            .setInputData(workDataOf("CallId" to callId, "ExpiresAt" to intent.getLongExtra("ExpiresAt", 0)))
             .setConstraints(Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build())
         // Before Android 12, expedited work is a foreground service with its own notification.
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) {
@@ -101,8 +100,8 @@ class DeclineReceiver : BroadcastReceiver() {
 
 class DeclineWorker(context: Context, parameters: WorkerParameters) : Worker(context, parameters) {
     override fun doWork(): Result {
-        val request = mapOf("CallId" to inputData.getString("CallId")!!, "ExtendedData" to UIKIT_DECLINE)
-        val done = callReject(URL_ASYNC, ::token, request, inputData.getLong("ringsUntil", 0))
+        val callId = inputData.getString("CallId")!!
+        val done = callReject(URL_ASYNC, ::token, callId, inputData.getLong("ExpiresAt", 0))
         return if (done) Result.success() else Result.failure()
     }
 

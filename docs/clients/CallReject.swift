@@ -8,8 +8,19 @@ import os
 
 let urlAsync = URL(string: "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async")!
 
-/// ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text.
-let uikitDecline = #"{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}"#
+struct CallRejectRequest: Encodable {
+    let callId: String
+    /// "decline" or "busy".
+    var reason = "decline"
+    /// The Unix time in seconds when the invitation stops ringing.
+    let expiresAt: Int
+
+    enum CodingKeys: String, CodingKey {
+        case callId = "CallId"
+        case reason = "Reason"
+        case expiresAt = "ExpiresAt"
+    }
+}
 
 private struct Problem: Decodable {
     let type: String?
@@ -22,10 +33,8 @@ private struct Problem: Decodable {
 /// - Parameters:
 ///   - url: CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected.
 ///   - token: returns a valid token of the user; called before each attempt.
-///   - ringsUntil: when the invitation stops ringing; no attempt starts later.
-func callReject(
-    _ url: URL, token: () async throws -> String, request: [String: String], ringsUntil: Date
-) async -> Bool {
+///   - request: the request; no retry starts after its `expiresAt`.
+func callReject(_ url: URL, token: () async throws -> String, request: CallRejectRequest) async -> Bool {
     let log = Logger(subsystem: "com.example.calls", category: "CallReject")
     var pause = 1.0
     while true {
@@ -50,7 +59,7 @@ func callReject(
         } catch {
             log.warning("no response, or no token: \(error.localizedDescription)")
         }
-        if Date() + wait > ringsUntil { return false }
+        if Date().timeIntervalSince1970 + wait >= Double(request.expiresAt) { return false }
         do { try await Task.sleep(nanoseconds: UInt64(wait * 1_000_000_000)) } catch { return false }  // cancelled
         pause = min(pause * 2, 30)
     }
@@ -75,9 +84,9 @@ private final class BackgroundTime {
 }
 
 @MainActor
-func decline(callId: String, ringsUntil: Date) async {
-    let request = ["CallId": callId, "ExtendedData": uikitDecline]
-    let rejecting = Task { await callReject(urlAsync, token: freshToken, request: request, ringsUntil: ringsUntil) }
+func decline(callId: String, expiresAt: Int) async {
+    let request = CallRejectRequest(callId: callId, expiresAt: expiresAt)
+    let rejecting = Task { await callReject(urlAsync, token: freshToken, request: request) }
     let time = BackgroundTime { rejecting.cancel() }
     _ = await rejecting.value
     time.end()
@@ -90,11 +99,11 @@ func freshToken() async throws -> String {
 
 /// The delegate of the app's CXProvider. Add to `ringing` where you report the incoming call.
 final class Calls: NSObject, CXProviderDelegate {
-    var ringing: [UUID: (callId: String, ringsUntil: Date)] = [:]
+    var ringing: [UUID: (callId: String, expiresAt: Int)] = [:]
 
     func provider(_ provider: CXProvider, perform action: CXEndCallAction) {
         if let call = ringing.removeValue(forKey: action.callUUID) {
-            Task { await decline(callId: call.callId, ringsUntil: call.ringsUntil) }
+            Task { await decline(callId: call.callId, expiresAt: call.expiresAt) }
         }
         action.fulfill()
     }
@@ -114,10 +123,11 @@ final class Notifications: NSObject, UNUserNotificationCenterDelegate {
     func userNotificationCenter(
         _ center: UNUserNotificationCenter, didReceive response: UNNotificationResponse
     ) async {
-        let notification = response.notification
+        let content = response.notification.request.content.userInfo
         guard response.actionIdentifier == "decline",
-            let callId = notification.request.content.userInfo["CallId"] as? String
+            let callId = content["CallId"] as? String,
+            let expiresAt = content["ExpiresAt"] as? Int
         else { return }
-        await decline(callId: callId, ringsUntil: notification.date + 90)
+        await decline(callId: callId, expiresAt: expiresAt)
     }
 }

@@ -12,24 +12,24 @@ import 'package:http/http.dart' as http;
 
 final urlAsync = Uri.parse('https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/call-reject/async');
 
-/// ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text.
-const uikitDecline = '{"invitation_id":"","reason":"decline","custom_data":"","v":"f1.0"}';
-
 /// Rejects a call and returns true if it is rejected, queued or already over.
 ///
 /// [url] is CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected. [token] returns a valid
-/// token of the user and is called before each attempt. No attempt starts after [ringsUntil].
+/// token of the user and is called before each attempt. [expiresAt] is the Unix time in seconds when the invitation stops
+/// ringing. No retry starts later. [reason] is 'decline' or 'busy'.
 Future<bool> callReject(
   Uri url,
   Future<String> Function() token,
-  Map<String, String> request,
-  DateTime ringsUntil,
-) async {
+  String callId,
+  int expiresAt, {
+  String reason = 'decline',
+}) async {
+  final request = jsonEncode({'CallId': callId, 'Reason': reason, 'ExpiresAt': expiresAt});
   for (var pause = 1; ; pause = min(pause * 2, 30)) {
     var wait = pause;
     try {
       final headers = {'Authorization': 'Bearer ${await token()}', 'Content-Type': 'application/json'};
-      final posted = http.post(url, headers: headers, body: jsonEncode(request));
+      final posted = http.post(url, headers: headers, body: request);
       final answer = await posted.timeout(const Duration(seconds: 30));
       final status = answer.statusCode;
       if (const {200, 202, 409}.contains(status)) return true;
@@ -43,7 +43,7 @@ Future<bool> callReject(
     } on Exception catch (error) {
       debugPrint('CallReject: no response, or no token: $error');
     }
-    if (DateTime.now().add(Duration(seconds: wait)).isAfter(ringsUntil)) return false;
+    if (DateTime.now().millisecondsSinceEpoch / 1000 + wait >= expiresAt) return false;
     await Future<void>.delayed(Duration(seconds: wait));
   }
 }
@@ -59,7 +59,7 @@ Map<String, dynamic> _problem(String body) {
 
 /// An action of the notification that your FirebaseMessaging.onBackgroundMessage handler shows. On iOS, use
 /// DarwinNotificationAction.plain('decline', 'Decline'). The payload of the notification is
-/// jsonEncode({'CallId': ..., 'ringsUntil': DateTime.now().add(const Duration(seconds: 90)).toIso8601String()}).
+/// jsonEncode({'CallId': ..., 'ExpiresAt': ...}).
 const decline = AndroidNotificationAction('decline', 'Decline');
 
 /// Pass it to FlutterLocalNotificationsPlugin.initialize as onDidReceiveBackgroundNotificationResponse. It runs in a
@@ -69,8 +69,7 @@ Future<void> onNotificationResponse(NotificationResponse response) async {
   if (response.actionId != decline.id) return;
   DartPluginRegistrant.ensureInitialized();
   final call = jsonDecode(response.payload!) as Map<String, dynamic>;
-  final request = {'CallId': call['CallId'] as String, 'ExtendedData': uikitDecline};
-  await callReject(urlAsync, freshToken, request, DateTime.parse(call['ringsUntil'] as String));
+  await callReject(urlAsync, freshToken, call['CallId'] as String, call['ExpiresAt'] as int);
 }
 
 /// Get it from the SDK of your issuer. With Firebase, after Firebase.initializeApp():

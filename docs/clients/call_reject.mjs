@@ -1,16 +1,13 @@
 // Rejects a call invitation from a page, a service worker or Node.js. See docs/clients.md.
 
-/** ExtendedData for the prebuilt UIKit, which shows "declined" to the caller. Without the UIKit, use any text. */
-export const UIKIT_DECLINE = JSON.stringify({ invitation_id: "", reason: "decline", custom_data: "", v: "f1.0" });
-
 /**
  * @param {string} url CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected
  * @param {() => Promise<string>} token returns a valid token of the user; called before each attempt
- * @param {{CallId: string, ExtendedData?: string}} request
- * @param {Date} ringsUntil when the invitation stops ringing; no attempt starts later
+ * @param {{CallId: string, Reason?: "decline" | "busy", ExtendedData?: string, ExpiresAt: number}} request ExpiresAt is
+ *   the Unix time in seconds when the invitation stops ringing; no retry starts later
  * @returns {Promise<boolean>} true if the call is rejected, queued or already over
  */
-export async function callReject(url, token, request, ringsUntil) {
+export async function callReject(url, token, request) {
   for (let pause = 1; ; pause = Math.min(pause * 2, 30)) {
     let wait = pause;
     try {
@@ -30,7 +27,7 @@ export async function callReject(url, token, request, ringsUntil) {
     } catch (error) {
       console.warn(`CallReject: no response, or no token: ${error.message}`);
     }
-    if (Date.now() + wait * 1000 > ringsUntil) return false;
+    if (Date.now() / 1000 + wait >= request.ExpiresAt) return false;
     await new Promise((resolve) => setTimeout(resolve, wait * 1000));
   }
 }

@@ -21,11 +21,11 @@ RUN_SECONDS = 60.0
 RINGING_SECONDS = 20.0
 
 CALL_REJECT = f"""
-import {{ callReject, UIKIT_DECLINE }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())};
+import {{ callReject }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())};
 const given = JSON.parse(process.argv[1]);
-const request = {{ CallId: given.CallId, ExtendedData: UIKIT_DECLINE }};
-const ringsUntil = new Date(Date.now() + given.seconds * 1000);
-console.log(await callReject(given.url, async () => given.token, request, ringsUntil));
+const ExpiresAt = Math.ceil(Date.now() / 1000 + given.seconds);
+const request = {{ CallId: given.CallId, Reason: "decline", ExpiresAt }};
+console.log(await callReject(given.url, async () => given.token, request));
 """
 
 SERVICE_WORKER = f"""
@@ -43,7 +43,9 @@ const dispatch = async (name, event) => {{
   listeners[name]({{ ...event, waitUntil: (promise) => promises.push(promise) }});
   return Promise.all(promises);
 }};
-await dispatch("push", {{ data: {{ json: () => ({{ CallId: given.CallId, title: "caller0 is calling" }}) }} }});
+const ExpiresAt = Math.ceil(Date.now() / 1000 + 90);
+const content = {{ CallId: given.CallId, ExpiresAt, title: "caller0 is calling" }};
+await dispatch("push", {{ data: {{ json: () => content }} }});
 let closed = 0;
 const notification = {{ data: shown[0].data, close: () => closed++ }};
 const results = await dispatch("notificationclick", {{ action: given.action, notification }});

@@ -1,5 +1,6 @@
 """The simulator's page in a headless Chromium, with and without a deployed stack."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ SWITCHES = (
     "--disable-sync",
 )
 WAIT_MILLISECONDS = 20_000
+_numbers = itertools.count(100)
 expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
@@ -107,6 +109,7 @@ def stack(deployed_with_page: Stack) -> Stack:
 
 @pytest.fixture
 def page(stack: Stack, tab: Page) -> Page:
-    """The page with a deployed stack."""
+    """The page with a deployed stack. Calls are to another user in each test: the API limits the requests of one user."""
     tab.goto(f"{stack.simulator_url}/")
+    tab.get_by_label("Called users").fill(f"user{next(_numbers)}")
     return tab
