@@ -109,7 +109,7 @@ def stack(deployed_with_page: Stack) -> Stack:
 
 @pytest.fixture
 def page(stack: Stack, tab: Page) -> Page:
-    """The page with a deployed stack. Calls are to another user in each test: the API limits the requests of one user."""
+    """The page with a deployed stack. The called user differs in each test, because the API limits one user."""
     tab.goto(f"{stack.simulator_url}/")
     tab.get_by_label("Called users").fill(f"user{next(_numbers)}")
     return tab
