@@ -7,8 +7,7 @@ import pytest
 
 from local.vendor_facts import FACTS
 from local.zim_simulator.running import SimulatorClient
-from tests.support.paths import TEMPLATE
-from tests.unit.template import TEMPLATE as TEMPLATE_DOCUMENT
+from tests.unit.template import PARAMETER_VALUES, TEMPLATE, properties_by_type, resolve
 from zim.connection import Connector
 from zim.credentials import Credentials
 from zim.errors import (
@@ -65,18 +64,28 @@ def test_the_error_of_a_return_code_agrees_with_the_advice(code: int, advice: st
     assert meaning
 
 
-def test_the_code_allows_exactly_the_documented_hosts() -> None:
-    pattern = ZIM_API_BASE_URL
+@pytest.mark.parametrize(
+    "pattern", [ZIM_API_BASE_URL, TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"]], ids=["code", "template"]
+)
+def test_the_documented_hosts_are_allowed(pattern: str) -> None:
     assert all(re.fullmatch(pattern, f"https://{host}") for host in FACTS["hosts"])
-    (regions,) = re.findall(r"-\(([a-z|]+)\)", pattern)
+    (regions,) = re.findall(r"zim-api\(-\(([a-z|]+)\)\)", pattern)
     assert {f"zim-api-{region}.zego.im" for region in regions.split("|")} | {"zim-api.zego.im"} == set(FACTS["hosts"])
-    used = set(re.findall(r"https://(zim-api[\w.-]*\.im)", TEMPLATE.read_text()))
-    assert used
-    assert used <= set(FACTS["hosts"])
+
+
+@pytest.mark.parametrize(
+    "region", ["eu-central-1", "ap-south-1", "ap-southeast-1", "us-west-1", "us-west-2", "ap-east-1", "us-east-1"]
+)
+def test_the_host_of_a_region_is_documented(region: str) -> None:
+    for function in properties_by_type("AWS::Serverless::Function").values():
+        url = function["Environment"]["Variables"].get("ZIM_API_BASE_URL")
+        if url:
+            host = resolve(url, {**PARAMETER_VALUES, "AWS::Region": region}).removeprefix("https://")
+            assert host in FACTS["hosts"]
 
 
 def test_the_default_rate_limit_is_that_of_zim() -> None:
-    assert TEMPLATE_DOCUMENT["Parameters"]["ZimCallsPerSecondLimit"]["Default"] == FACTS["calls_per_second"]
+    assert int(TEMPLATE["Parameters"]["ZimCallsPerSecondLimit"]["Default"]) == FACTS["calls_per_second"]
 
 
 def test_the_schema_has_the_documented_limits() -> None:
