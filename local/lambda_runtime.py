@@ -52,6 +52,7 @@ def environment(**changes: str | None) -> dict[str, str]:
         "OTHER_CALLS_PER_SECOND": "1",
         "ZIM_CALLS_PER_SECOND_LIMIT": "1001",
         "RESERVED_CONCURRENCY": "1",
+        "EXPIRES_AFTER_SECONDS": "90",
         "POWERTOOLS_SERVICE_NAME": "call-reject",
         "POWERTOOLS_METRICS_NAMESPACE": "CallReject",
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from local.zim_simulator.running import SimulatorClient
-from tests.artifact.runtime import HTTP_EVENT, REQUEST, Function, Start
+from tests.artifact.conftest import StartFunction
+from tests.artifact.runtime import HTTP_EVENT, REQUEST, Function
 from tests.support.http_server import Response, serve
 
 MAX_BODY_CHARACTERS = 16 * 1024
@@ -72,7 +73,7 @@ def utf16(text: str) -> list[str]:
     return [chr(int.from_bytes(data[index : index + 2])) for index in range(0, len(data), 2)]
 
 
-def invoke(start: Start, response: bytes) -> tuple[Any, tuple[int, dict[str, Any]], Any, dict[str, Any]]:
+def invoke(start: StartFunction, response: bytes) -> tuple[Any, tuple[int, dict[str, Any]], Any, dict[str, Any]]:
     """Return what a function that gets this response of ZIM returns directly, over HTTPS and again, and its line."""
     zim = serve(lambda _: Response(body=response, headers={"Content-Type": "application/json"}))
     with zim as server, start(ZIM_API_BASE_URL=server.url) as function:
@@ -82,7 +83,7 @@ def invoke(start: Start, response: bytes) -> tuple[Any, tuple[int, dict[str, Any
         return direct, posted, function.invoke(REQUEST), line
 
 
-def test_a_message_with_a_lone_surrogate_is_cleaned(start: Start) -> None:
+def test_a_message_with_a_lone_surrogate_is_cleaned(start: StartFunction) -> None:
     body = json.dumps({"Code": 0, "Message": f"a{SURROGATE}b", "RequestId": f"{SURROGATE}"}).encode()
     direct, posted, again, line = invoke(start, body)
     assert direct == again == {"Code": 0, "Message": "a?b", "RequestId": "?"}
@@ -90,7 +91,7 @@ def test_a_message_with_a_lone_surrogate_is_cleaned(start: Start) -> None:
     assert line["zim_request_id"] == "?"
 
 
-def test_a_lone_surrogate_in_the_message_of_an_error_is_cleaned(start: Start) -> None:
+def test_a_lone_surrogate_in_the_message_of_an_error_is_cleaned(start: StartFunction) -> None:
     body = json.dumps({"Code": 2, "Message": f"a{SURROGATE}b", "RequestId": "1"}).encode()
     direct, posted, again, _ = invoke(start, body)
     assert direct["errorType"] == again["errorType"] == "InvalidRequest"
@@ -98,7 +99,7 @@ def test_a_lone_surrogate_in_the_message_of_an_error_is_cleaned(start: Start) ->
 
 
 @pytest.mark.parametrize("character", ["m", "é", "\U0001f4de", SURROGATE, "\0", "\n"])
-def test_long_texts_are_cut(start: Start, character: str) -> None:
+def test_long_texts_are_cut(start: StartFunction, character: str) -> None:
     body = json.dumps({"Code": 0, "Message": character * 2000, "RequestId": character * 2000}).encode()
     direct, posted, _, line = invoke(start, body)
     expected = ("?" if character == SURROGATE else character) * MAX_TEXT_CHARACTERS
@@ -107,7 +108,7 @@ def test_long_texts_are_cut(start: Start, character: str) -> None:
 
 
 @pytest.mark.parametrize("code", [LARGEST_CODE + 1, -LARGEST_CODE - 2, 10**1000, 0.0, True, "0", None])
-def test_a_code_that_is_no_64_bit_number_is_unexpected(start: Start, code: object) -> None:
+def test_a_code_that_is_no_64_bit_number_is_unexpected(start: StartFunction, code: object) -> None:
     direct, posted, again, line = invoke(start, json.dumps({"Code": code, "Message": "m", "RequestId": "1"}).encode())
     assert direct["errorType"] == again["errorType"] == line["outcome"] == "UnexpectedZimResponse"
     assert posted[0] == 502
@@ -115,11 +116,11 @@ def test_a_code_that_is_no_64_bit_number_is_unexpected(start: Start, code: objec
 
 
 @pytest.mark.parametrize("code", [LARGEST_CODE, -LARGEST_CODE - 1])
-def test_a_64_bit_code_is_reported(start: Start, code: int) -> None:
+def test_a_64_bit_code_is_reported(start: StartFunction, code: int) -> None:
     _, posted, _, line = invoke(start, json.dumps({"Code": code, "Message": "m", "RequestId": "1"}).encode())
     assert posted[1]["Code"] == line["code"] == code
 
 
-def test_a_code_of_more_digits_than_python_reads_is_unexpected(start: Start) -> None:
+def test_a_code_of_more_digits_than_python_reads_is_unexpected(start: StartFunction) -> None:
     direct, _, again, _ = invoke(start, b'{"Code":' + b"1" * 5000 + b',"Message":"m","RequestId":"1"}')
     assert direct["errorType"] == again["errorType"] == "UnexpectedZimResponse"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import HOST, free_port, until
-from local.stack import ROOT
+from tests.support.paths import ROOT
 
 SECONDS = 60.0
 
