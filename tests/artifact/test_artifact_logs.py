@@ -155,9 +155,10 @@ def test_without_the_settings_of_the_layer_the_libraries_would_log_all_three(
     """Proves that the tests above can fail: the log levels are right, and the search finds the texts."""
     (tmp_path / "verbose.py").write_text(
         "import logging\n"
-        "from app import handler\n"
+        "from app import handler, service\n"
         "for name in ('botocore', 'urllib3'):\n"
         "    logging.getLogger(name).setLevel(logging.NOTSET)\n"
+        "service.reset()  # so that the request reads the secret\n"
     )
     settings = environment(
         PYTHONPATH=f"{tmp_path}:{FUNCTION}:{LAYER}",
