@@ -6,6 +6,7 @@ SAM = .venv-sam/bin/sam
 # requirements/*.in say why a tool has its own environment.
 ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready
 BUILT = .aws-sam/build/template.yaml
+DIST = dist
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
 REDOCLY = requirements/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY = 0
@@ -20,7 +21,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
+.PHONY: help setup build package sbom run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -130,6 +131,18 @@ $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc'
 	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
 
+# The same commit and the same version of Python give the same bytes (docs/verify.md).
+package: $(BUILT) ## write the files of a release to dist/: zip files, template, SBOM and checksums
+	@rm -rf $(DIST) && mkdir $(DIST)
+	@.venv/bin/python -m local.package .aws-sam/build $(DIST)
+	@$(MAKE) --no-print-directory sbom DIST=$(DIST)
+	@cd $(DIST) && export LC_ALL=C && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
+
+sbom: .venv/ready ## write the bill of materials of the layer to dist/ (CycloneDX)
+	@mkdir -p $(DIST)
+	@PYTHONWARNINGS=ignore .venv/bin/cyclonedx-py requirements layers/zim/requirements.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-file $(DIST)/sbom.cdx.json
+
 setup: $(ENVIRONMENTS) ## install the development environment and the tools
 
 $(UV): requirements/uv.txt
@@ -171,4 +184,4 @@ hooks: .venv/ready ## install git hooks: lint, types and template before a commi
 	@.venv/bin/pre-commit install
 
 clean: ## remove everything that was built or installed
-	rm -rf .venv .venv-* requirements/node_modules .aws-sam .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache test-results
+	rm -rf .venv .venv-* requirements/node_modules .aws-sam dist .local .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache test-results

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from local.lambda_runtime import LAYER, PYTHON, environment
-from tests.support.paths import BUILT, FUNCTIONS, LAYER_SOURCE, ROOT
+from tests.support.paths import BUILT, LAYER_SOURCE, ROOT
 
 LAYER_MAKEFILE = (LAYER_SOURCE / "Makefile").read_text()
 BUILT_FUNCTIONS = sorted(BUILT.glob("*Function"))
@@ -165,19 +165,3 @@ def test_no_file_contains_the_path_of_the_build_machine(artifact: Path) -> None:
 
 def test_there_are_no_hashes_of_removed_files() -> None:
     assert [*LAYER.rglob("RECORD")] == []
-
-
-@every_artifact
-def test_two_builds_are_identical(artifact: Path, tmp_path: Path) -> None:
-    folder = FUNCTIONS if artifact in BUILT_FUNCTIONS else LAYER_SOURCE
-    target = tmp_path / "second-build"
-    target.mkdir()
-    path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
-    subprocess.run(
-        ["make", "-C", folder, f"build-{artifact.name}", f"ARTIFACTS_DIR={target}"],  # noqa: S607 - make from the PATH
-        env={**os.environ, "PATH": path, "MAKEFLAGS": ""},
-        check=True,
-        capture_output=True,
-    )
-    first, second = files(artifact), files(target)
-    assert [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)] == []
