@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,11 @@ def test_relative_links_resolve(page: Path) -> None:
             assert fragment in {anchor(heading) for heading in headings}, link
 
 
-def test_the_changelog_openapi_and_the_application_have_the_same_version() -> None:
+def test_the_changelog_openapi_the_project_and_the_application_have_the_same_version() -> None:
     released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     openapi = yaml.safe_load(OPENAPI.read_text())
-    assert openapi["info"]["version"] == released[0] == APPLICATION["SemanticVersion"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert openapi["info"]["version"] == released[0] == APPLICATION["SemanticVersion"] == project["version"]
 
 
 @pytest.mark.parametrize(
