@@ -135,9 +135,16 @@ def remaining_resources(stack: Stack) -> dict[str, list[Any]]:
     }
 
 
-def test_deleting_the_stack_leaves_only_the_secret(stack: Stack, environment: dict[str, str], folder: Path) -> None:
+def test_deleting_the_stack_keeps_only_the_dead_letters_and_the_secret(
+    stack: Stack, environment: dict[str, str], folder: Path
+) -> None:
     assert not [kind for kind, found in remaining_resources(stack).items() if not found]
+    sqs, letters = stack.client("sqs"), stack.outputs["DeadLetterQueueUrl"]
+    sqs.send_message(QueueUrl=letters, MessageBody="a dead letter")
     command: list[str | Path] = [SAM, "delete", "--stack-name", STACK_NAME, "--no-prompts"]
     run(command, environment=environment, log=folder / "delete.log")
-    assert not {kind: found for kind, found in remaining_resources(stack).items() if found}
+    remaining = {kind: found for kind, found in remaining_resources(stack).items() if found}
+    (queue,) = remaining.pop("queues")
+    assert (remaining, queue.rpartition("/")[2]) == ({}, letters.rpartition("/")[2])
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=letters)["Messages"]] == ["a dead letter"]
     assert [secret["Name"] for secret in stack.client("secretsmanager").list_secrets()["SecretList"]] == ["zim"]

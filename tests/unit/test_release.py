@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 NEWEST = re.findall(r"^## \[([\d.]+)\]", CHANGELOG, re.MULTILINE)[0]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-RELEASE: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+RELEASE: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
 EXAMPLE = """# Changelog
 
 ## [Unreleased]

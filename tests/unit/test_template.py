@@ -568,18 +568,57 @@ def test_from_jwt_to_iam_the_authorizer_that_routes_refer_to_is_not_deleted() ->
     assert RESOURCES["JwtAuthorizer"]["DeletionPolicy"] == "Retain"
 
 
+DATA = {
+    "CallRejectQueue": ("Delete", "Retain", "${AWS::StackName}-call-reject"),
+    "CallRejectDeadLetterQueue": ("RetainExceptOnCreate", "Retain", None),
+    "CallRejectLogGroup": ("Delete", "Retain", "/aws/lambda/${AWS::StackName}-call-reject"),
+    "CallRejectAsyncLogGroup": ("Delete", "Retain", "/aws/lambda/${AWS::StackName}-call-reject-async"),
+    "CallRejectQueueLogGroup": ("Delete", "Retain", "/aws/lambda/${AWS::StackName}-call-reject-queue"),
+    "HttpApiLogGroup": ("Delete", "Retain", "/aws/vendedlogs/apigateway/${AWS::StackName}"),
+}
+"""Deletion policy, update-replace policy and name of each resource with data. docs/upgrade.md explains them."""
+
+
+def test_resources_with_data_keep_their_policies_names_and_logical_ids() -> None:
+    """A new name or logical id replaces the resource: messages in the old queue are not processed.
+
+    If you must change one, describe in docs/upgrade.md how to move the messages.
+    """
+    with_data = {"AWS::SQS::Queue", "AWS::Logs::LogGroup"}
+    found = {
+        name: (
+            resource.get("DeletionPolicy"),
+            resource.get("UpdateReplacePolicy"),
+            next(
+                (
+                    resource["Properties"][member]["Fn::Sub"]
+                    for member in ("QueueName", "LogGroupName")
+                    if member in resource["Properties"]
+                ),
+                None,
+            ),
+        )
+        for name, resource in RESOURCES.items()
+        if resource["Type"] in with_data
+    }
+    assert found == DATA
+
+
 @pytest.mark.parametrize("gradual", ["true", "false"])
-def test_deleting_the_stack_and_rolling_back_delete_all_resources(gradual: str) -> None:
+def test_only_data_and_the_authorizer_survive_a_deletion_or_a_replacement(gradual: str) -> None:
     """A version that a rollback leaves behind prevents the same deployment later, so versions are not retained either.
 
     See https://github.com/aws/serverless-application-model/issues/1375.
     """
     resources = expand({"GradualDeployment": gradual})
-    retained = {
-        resource["Type"]
-        for resource in resources.values()
-        if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} - {None, "Delete"}
+    survives = {
+        policy: {name for name, resource in resources.items() if resource.get(policy, "Delete") != "Delete"}
+        for policy in ("DeletionPolicy", "UpdateReplacePolicy")
     }
-    assert retained == {"AWS::ApiGatewayV2::Authorizer"}, "API Gateway deletes it with the API"
+    # API Gateway deletes the authorizer with the API.
+    assert survives == {
+        "DeletionPolicy": {"JwtAuthorizer", "CallRejectDeadLetterQueue"},
+        "UpdateReplacePolicy": {"JwtAuthorizer", *DATA},
+    }
     for function in properties_by_type("AWS::Lambda::Function", resources).values():
         assert resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
