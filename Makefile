@@ -4,7 +4,7 @@ PYTHON = python3.13
 UV = .venv/bin/uv
 SAM = .venv-sam/bin/sam
 # requirements/*.in say why a tool has its own environment.
-ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready
+ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready .venv-aws/ready
 BUILT = .aws-sam/build/template.yaml
 DIST = dist
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
@@ -176,7 +176,7 @@ $(REDOCLY): requirements/package-lock.json | .venv/ready
 # The development environment includes the layer's requirements and uv, so those two come first.
 lock: .venv/ready ## pin the newest versions that the .in files allow
 	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/dev requirements/sam \
-	  requirements/ministack requirements/lambda requirements/checkov; do \
+	  requirements/ministack requirements/lambda requirements/checkov requirements/aws; do \
 	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 

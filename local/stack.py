@@ -173,7 +173,12 @@ def step(description: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deployed(
-    emulator_port: int, simulator_port: int, parameters: Mapping[str, str] | None = None, *, own_key: bool = False
+    emulator_port: int,
+    simulator_port: int,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    own_key: bool = False,
+    template: Path = BUILT_TEMPLATE,
 ) -> Iterator[Stack]:
     """Start the simulator and the emulator, deploy the template, and stop both when the block ends.
 
@@ -185,13 +190,15 @@ def deployed(
         parameters of the template, besides those for the simulator and the secret.
     own_key
         if true, the secret is encrypted with a customer managed KMS key.
+    template
+        the template to deploy, in the output of `sam build`.
 
     Raises
     ------
     LocalError
         if a port is in use or a step fails.
     """
-    if not BUILT_TEMPLATE.exists():
+    if not template.exists():
         raise LocalError("The template is not built. Run `make build`.")
     require_free(emulator_port, "EMULATOR_PORT")
     require_free(simulator_port, "SIMULATOR_PORT")
@@ -213,14 +220,15 @@ def deployed(
         with step("Creating the secret with AppId and ServerSecret"):
             secret = _create_secret(stack, own_key=own_key)
         topics = {"SnsTopicArns": ",".join(TOPIC_ARNS)}
-        deploy(stack, {**topics, **(parameters or {}), "ZimApiBaseUrl": simulator_url, **secret})
+        deploy(stack, {**topics, **(parameters or {}), "ZimApiBaseUrl": simulator_url, **secret}, template)
         yield stack
 
 
-def deploy(stack: Stack, parameters: Mapping[str, str]) -> None:
+def deploy(stack: Stack, parameters: Mapping[str, str], template: Path = BUILT_TEMPLATE) -> None:
     """Create or update the stack. Other parameters keep their value, or get their default."""
     with step("Deploying template.yaml with sam deploy"):
         command: list[str | Path] = [SAM, "deploy", "--stack-name", STACK_NAME]
+        command += ["--template-file", template, "--config-file", ROOT / "samconfig.toml"]
         command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
         command += [f"{name}={value}" for name, value in parameters.items()]
         environment = {**stack.environment(), "TMPDIR": stack.log}
