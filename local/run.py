@@ -45,7 +45,7 @@ def main() -> None:
 def demonstrate(stack: Stack, token: str) -> None:
     """Start a call, reject it over HTTPS, and print its state before and after."""
     call_id = stack.simulator.ring(USER, caller="caller0")
-    request = {"CallId": call_id, "ExtendedData": json.dumps({"reason": "decline"})}
+    request = {"CallId": call_id, "Reason": "decline"}
     print(f"\ncaller0 calls {USER}. Call state in ZIM: {stack.simulator.call(call_id).state}")
     print(f"POST {stack.call_reject_url} with a token for {USER}\n{_indented(request)}")
     headers = {"Authorization": f"Bearer {token}"}

@@ -253,6 +253,11 @@ def test_the_canary_fails_with_any_other_answer(
     assert canary_metrics(capsys.readouterr().out)["CanaryFailed"] == [1.0]
 
 
+def test_the_canary_passes_if_the_rate_limit_has_no_room(zim: SimulatorClient, function: Function) -> None:
+    zim.fault("code", code=660300005)
+    assert function(CANARY) == {"passed": True}
+
+
 def test_the_canary_fails_if_its_call_is_rejected(zim: SimulatorClient, function: Function, log: Log) -> None:
     zim.fault("code", code=0)
     assert function(CANARY) == {"passed": False}

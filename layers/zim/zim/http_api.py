@@ -74,10 +74,11 @@ def parse_request(event: dict[str, Any], user: str | None) -> CallRejectRequest:
     Forbidden
         if the body names another user.
     """
-    body = event.get("body")
-    if body and len(body) > MAX_BODY_CHARACTERS:
+    body, is_base64 = event.get("body"), event.get("isBase64Encoded")
+    # Base64 encodes three bytes in four characters.
+    if body and len(body) > (MAX_BODY_CHARACTERS * 4 // 3 if is_base64 else MAX_BODY_CHARACTERS):
         raise RequestTooLarge(f"The body is longer than {MAX_BODY_CHARACTERS} characters.")
-    members = parse_json(base64.b64decode(body) if body and event.get("isBase64Encoded") else body)
+    members = parse_json(base64.b64decode(body) if body and is_base64 else body)
     if user is not None and isinstance(members, dict):
         if members.get("FromUserId", user) != user:
             raise Forbidden(
