@@ -35,6 +35,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 def _handle_http(event: dict[str, Any], remaining_seconds: float) -> dict[str, Any]:
     try:
         with observe("http", service.stats) as observation:
+            observation.received_at = http_api.received_at(event)
             user = observation.user_id = http_api.authorized_user(event, JWT_USER_CLAIM)
             if user:
                 allowance.use(user)

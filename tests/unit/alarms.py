@@ -88,7 +88,7 @@ def _statistic(name: str, samples: Sequence[float]) -> float | None:
     if name.startswith("p"):
         rank = math.ceil(len(samples) * float(name[1:]) / 100)
         return sorted(samples)[rank - 1]
-    statistics: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max}
+    statistics: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max, "SampleCount": len}
     return statistics[name](samples)
 
 

@@ -43,6 +43,14 @@ def each_minute(
     return {minute: [value] * count for minute in minutes}
 
 
+def slow(missed: int, valid: int, minutes: Iterable[int] = range(10, 30)) -> dict[int, list[float]]:
+    """Return samples of ObjectiveMissed: in these minutes `missed` of `valid` requests, in the others none."""
+    slow_minutes = {*minutes}
+    return {
+        minute: [float(minute in slow_minutes)] * missed + [0.0] * (valid - missed) for minute in range(LAST_MINUTE + 1)
+    }
+
+
 CANARY_PASSES = {("CanaryFailed", HTTPS_SERVICE): each_minute(0, range(0, LAST_MINUTE + 1, 5))}
 TRAFFIC = {("Count", API): each_minute(1, count=20), ("Latency", API): each_minute(120, count=20)}
 WAITING = ("ApproximateAgeOfOldestMessage", "CallRejectQueue")
@@ -127,21 +135,33 @@ SCENARIOS: dict[str, tuple[Samples, set[str]]] = {
             **CANARY_PASSES,
             **TRAFFIC,
             ("5xx", API): each_minute(1, count=3),
-            ("Latency", API): each_minute(5100, count=20),
+            ("ObjectiveMissed", HTTPS_SERVICE): each_minute(0, count=17),
         },
-        {"HighErrorRateAlarm", "HighLatencyAlarm"},
+        {"HighErrorRateAlarm"},
     ),
-    "one slow request in a minute": (
-        {**CANARY_PASSES, ("Count", API): each_minute(1, [12]), ("Latency", API): each_minute(5100, [12])},
+    "one slow request": (
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): {12: [1, 0]}},
         set(),
     ),
     "one slow request in each of three minutes with few requests": (
-        {
-            **CANARY_PASSES,
-            ("Count", API): each_minute(1, [10, 11, 12]),
-            ("Latency", API): each_minute(5100, [10, 11, 12]),
-        },
-        {"HighLatencyAlarm"},
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): each_minute(1, [8, 14, 20])},
+        set(),
+    ),
+    "a burst of slow requests for a minute": (
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): {12: [1, 1, 1, 0]}},
+        set(),
+    ),
+    "two slow requests of 100 for twenty minutes": (
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): slow(2, 100)},
+        {"ObjectiveMissedAlarm"},
+    ),
+    "one slow request of 100 for twenty minutes": (
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): slow(1, 100)},
+        set(),
+    ),
+    "a slow deployment that 10 % of the requests use": (
+        {**CANARY_PASSES, **TRAFFIC, ("ObjectiveMissed", HTTPS_SERVICE): slow(2, 20, range(10, 20))},
+        {"ObjectiveMissedAlarm"},
     ),
     "one failed run of the canary": (
         {("CanaryFailed", HTTPS_SERVICE): {minute: [float(minute == 15)] for minute in range(0, LAST_MINUTE + 1, 5)}},
@@ -160,7 +180,7 @@ def test_exactly_these_alarms_go_off(scenario: str) -> None:
         for metric in alarm_metrics(alarm).values()
         for _, value in metric.dimensions
     }
-    assert samples.keys() <= known | {("4xx", API)}
+    assert samples.keys() <= known | {("4xx", API), ("Latency", API)}
     went_off = {
         name
         for name, alarm in ALARMS.items()
@@ -183,6 +203,7 @@ def test_exactly_these_alarms_go_off(scenario: str) -> None:
         ("the canary does not run", False),
         ("a queue that is not drained", True),
         ("a bad deployment that crashes", True),
+        ("a slow deployment that 10 % of the requests use", True),
         ("a bad deployment with a wrong secret", True),
     ],
 )
@@ -228,7 +249,7 @@ def test_each_alarm_watches_its_metrics() -> None:
         "CanaryFailedAlarm": {"CanaryFailed"},
         "ZimConfigurationErrorsAlarm": {"ZimConfigurationError", "SecretUnavailable"},
         "HighErrorRateAlarm": {"5xx", "Count", "Throttles"},
-        "HighLatencyAlarm": {"Latency"},
+        "ObjectiveMissedAlarm": {"ObjectiveMissed"},
         "SustainedThrottlingAlarm": {"Throttles"},
         "OldMessagesAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
         "ExpiredRequestsAlarm": {"RequestExpired"},

@@ -193,3 +193,8 @@ def test_a_problem_names_no_member_if_zim_rejects_a_parameter() -> None:
     problem = http_api.problem(InvalidRequest("detail", response=ZimResponse(2, "message", "1")))
     assert not {"member", "rule"} & problem.keys()
     assert problem["Code"] == 2
+
+
+def test_the_time_of_arrival_is_in_the_event() -> None:
+    assert http_api.received_at(EVENT) == 1795248000.0
+    assert http_api.received_at({"requestContext": {}}) is None

@@ -12,7 +12,7 @@ from local.processes import LocalError
 from local.release_notes import notes
 from tests.support.paths import DOCS, ROOT
 from tests.unit.alarms import ALARMS
-from tests.unit.template import RESOURCES, TEMPLATE
+from tests.unit.template import RESOURCES, SECRETS, TEMPLATE, rules_allow
 from zim.errors import CallRejectError
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
@@ -131,3 +131,18 @@ def test_the_upgrade_guide_says_what_the_policies_of_the_template_keep() -> None
         policies = (RESOURCES[logical_id][policy] for policy in ("UpdateReplacePolicy", "DeletionPolicy"))
         for policy, text in zip(policies, rows[name], strict=True):
             assert ("Deleted" in text) is (policy == "Delete"), (name, policy)
+
+
+def test_the_example_with_several_stacks_shares_the_limit_with_valid_parameters() -> None:
+    page = (DOCS / "several-stacks.md").read_text()
+    stacks = [dict(re.findall(r"(\w+)=(\d+)", row)) for row in re.findall(r"`(ZimCallsPerSecondLimit=[^`]*)`", page)]
+    assert len(stacks) == 3
+    assert sum(int(stack["ZimCallsPerSecondLimit"]) for stack in stacks) == 20
+    for stack in stacks:
+        assert rules_allow({**stack, "ZimSecretArn": f"{SECRETS}zim-AbCdEf"})
+        for name, value in stack.items():
+            assert re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value), (name, value)
+        values = {name: int(value) for name, value in stack.items()}
+        shares = [(values[f"{each}CallsPerSecond"], values[f"{each}Concurrency"]) for each in ("Api", "Queue")]
+        assert sum(share for share, _ in shares) <= values["ZimCallsPerSecondLimit"]
+        assert all(share % concurrency == 0 for share, concurrency in shares)

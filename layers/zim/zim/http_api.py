@@ -55,6 +55,12 @@ def authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
     return str(user)
 
 
+def received_at(event: dict[str, Any]) -> float | None:
+    """Return when API Gateway received the request, in Unix seconds, or None if the event does not say so."""
+    milliseconds = event["requestContext"].get("timeEpoch")
+    return None if milliseconds is None else milliseconds / 1000
+
+
 def parse_request(event: dict[str, Any], user: str | None) -> CallRejectRequest:
     """Return the request in an event.
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricResolution, MetricUnit
 
 from zim.errors import CallRejectError
+from zim.objective import is_missed
 from zim.request import CallRejectRequest
 from zim.response import ZimResponse
 
@@ -58,6 +60,8 @@ class Observation:
     """The user of the token, who is known even if the request is not valid."""
     request: CallRejectRequest | None = None
     response: ZimResponse | None = None
+    received_at: float | None = None
+    """When API Gateway received the request, in Unix seconds, if the request counts for the objective."""
 
 
 def hash_user_id(user_id: str) -> str:
@@ -86,8 +90,10 @@ def observe(trigger: str, stats: CallStats | None = None, success: Success = REJ
     except CallRejectError as error:
         observation.response = error.response
         _report(error.name, error.status, error.cause, trigger, observation, stats)
+        _count_objective(error, observation, stats)
         raise
     _report(success.name, success.status, success.message, trigger, observation, stats)
+    _count_objective(None, observation, stats)
 
 
 def _report(outcome: str, status: int, message: str, trigger: str, observation: Observation, stats: CallStats) -> None:
@@ -127,6 +133,13 @@ def report_canary(failure: str | None, stats: CallStats) -> None:
     log(f"canary failed: {failure}" if failure else "canary passed", extra={"trigger": "canary"})
     metrics.add_metric(name="CanaryFailed", unit=MetricUnit.Count, value=1 if failure else 0)
     _count_calls(stats)
+
+
+def _count_objective(error: CallRejectError | None, observation: Observation, stats: CallStats) -> None:
+    if observation.received_at is not None:
+        missed = is_missed(error, time.time() - observation.received_at, stats.zim_time)
+        if missed is not None:
+            metrics.add_metric(name="ObjectiveMissed", unit=MetricUnit.Count, value=int(missed))
 
 
 def _count_calls(stats: CallStats) -> None:
