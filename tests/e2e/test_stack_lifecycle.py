@@ -1,5 +1,7 @@
 """The life of a stack: `sam deploy --guided` as in the README, an update, and its deletion."""
 
+import base64
+import hashlib
 import os
 import pty
 import re
@@ -16,9 +18,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local import publishable
 from local.issuer import AUDIENCE, issuer
+from local.package import package
 from local.processes import HOST, free_port, run
 from local.stack import SAM, STACK_NAME, Stack, aws_environment, deploy, emulator
-from tests.support.paths import ROOT
+from tests.support.paths import BUILT, DOCS, ROOT
 
 DEPLOY_SECONDS = 90.0
 PROMPT = re.compile(r"([^\r\n]+) \[[^\r\n]*\]: $")
@@ -115,6 +118,36 @@ def test_switching_to_jwt_takes_effect_with_the_update(stack: Stack) -> None:
         for url in (stack.call_reject_url, stack.call_reject_async_url):
             assert stack.request("POST", url, request).status_code == 401
             assert stack.request("POST", url, request, token, signed=False).status_code == 403
+
+
+def commands(page: str, section: str) -> str:
+    """Return the first block of commands in a section of a guide."""
+    text = (DOCS / page).read_text().partition(f"\n## {section}\n")[2]
+    return text.partition("```bash\n")[2].partition("```")[0]
+
+
+def test_a_release_can_be_deployed_with_the_aws_cli_alone_and_compared(
+    stack: Stack, environment: dict[str, str], folder: Path
+) -> None:
+    """Runs the commands of docs/deploy.md as an update, and compares the checksums as docs/verify.md describes."""
+    release = folder / "release"
+    release.mkdir()
+    package(BUILT, release)
+    arn = stack.client("secretsmanager").describe_secret(SecretId="zim")["ARN"]
+    script = commands("deploy.md", "From a release").replace("<bucket>", "releases").replace("<arn>", arn)
+    path = f"{ROOT / '.venv-aws' / 'bin'}:{environment['PATH']}"
+    run(
+        ["bash", "-euc", f"cd {release}\n{script}"],
+        environment={**environment, "PATH": path},
+        log=folder / "aws.log",
+    )
+    functions = stack.client("lambda")
+    names = [each["FunctionName"] for each in functions.list_functions()["Functions"]]
+    assert len(names) == 3
+    for name in names:
+        file = release / f"{name.split('-')[2]}.zip"
+        deployed = functions.get_function_configuration(FunctionName=name, Qualifier="live")
+        assert base64.b64decode(deployed["CodeSha256"]) == hashlib.sha256(file.read_bytes()).digest()
 
 
 def remaining_resources(stack: Stack) -> dict[str, list[Any]]:
