@@ -135,28 +135,23 @@ def duration_cost(size: int, seconds: float) -> float:
     return size / 1024 * seconds * LAMBDA_GB_SECOND
 
 
-def configured_sizes() -> tuple[int, int]:
-    """Return the MB that the template gives the functions behind HTTPS, and the function at the queue."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    queue = template["Resources"]["CallRejectQueueFunction"]["Properties"]
-    return template["Globals"]["Function"]["MemorySize"], queue["MemorySize"]
+def configured_size() -> int:
+    """Return the MB that the template gives all functions."""
+    size: int = yaml_parse((ROOT / "template.yaml").read_text())["Globals"]["Function"]["MemorySize"]
+    return size
 
 
 def cost() -> str:
     """Return the cost of a million requests, from the measured times and log sizes."""
-    https, queue = configured_sizes()
+    size = configured_size()
     warm = {each["size"]: each["warm"] for each in load("memory_size")["measured"]["sizes"]}
     log_bytes = load("performance")["measured"]["warm"]["call_reject"]["logged"]["median"] + PLATFORM_LOG_BYTES
     logs = log_bytes / 1e9 * LOGS_GB
-    duration = f"{milliseconds(warm[https])} with {https} MB, {milliseconds(warm[queue])} with {queue} MB"
+    duration = duration_cost(size, warm[size])
     rows = [
         ("API Gateway", API_REQUEST, 0.0),
         ("Lambda requests", LAMBDA_REQUEST, LAMBDA_REQUEST),
-        (
-            f"Lambda duration ({duration})",
-            duration_cost(https, warm[https]),
-            duration_cost(queue, warm[queue]),
-        ),
+        (f"Lambda duration ({milliseconds(warm[size])} with {size} MB)", duration, duration),
         (f"CloudWatch Logs ({log_bytes / 1000:.1f} KB for each request)", logs, logs),
         ("X-Ray, if every request is traced", TRACE, TRACE),
         ("SQS (send, receive, delete)", 0.0, 3 * SQS_REQUEST),
@@ -168,7 +163,7 @@ def cost() -> str:
 
 def snap_start() -> str:
     """Return the prices of SnapStart for the functions behind HTTPS."""
-    size, _ = configured_sizes()
+    size = configured_size()
     cached = size / 1024 * DAYS_30 * SNAPSTART_CACHE_GB_SECOND
     restored = size / 1024 * 1000 * SNAPSTART_RESTORE_GB
     return table(
