@@ -103,7 +103,7 @@ SCENARIOS: dict[str, tuple[Samples, set[str]]] = {
         {
             **CANARY_PASSES,
             WAITING: each_minute(1),
-            ("MessageAge", QUEUE_SERVICE): {minute: [minute * 60] for minute in range(11)},
+            ("MessageAge", QUEUE_SERVICE): {minute: [minute * 60] for minute in range(12)},
             ("RequestExpired", QUEUE_SERVICE): each_minute(1, [11]),
         },
         {"OldMessagesAlarm", "ExpiredRequestsAlarm"},
@@ -234,8 +234,9 @@ def with_samples(alarm: dict[str, Any], values: dict[str, float]) -> Samples:
         ("OldMessagesAlarm", {"waiting": 60, "processed": 60}, False),
         ("OldMessagesAlarm", {"waiting": 61}, True),
         ("OldMessagesAlarm", {"waiting": 3, "processed": 61}, True),
-        ("ExpiredRequestsAlarm", {"value": 1}, True),
-        ("ExpiredRequestsAlarm", {"value": 0}, False),
+        ("ExpiredRequestsAlarm", {"expired": 1, "age": 60}, True),
+        ("ExpiredRequestsAlarm", {"expired": 1, "age": 59}, False),
+        ("ExpiredRequestsAlarm", {"age": 60}, False),
         ("DeadLettersAlarm", {"value": 1}, True),
         ("DeadLettersAlarm", {"value": 0}, False),
     ],
@@ -252,7 +253,7 @@ def test_each_alarm_watches_its_metrics() -> None:
         "ObjectiveMissedAlarm": {"ObjectiveMissed"},
         "SustainedThrottlingAlarm": {"Throttles"},
         "OldMessagesAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
-        "ExpiredRequestsAlarm": {"RequestExpired"},
+        "ExpiredRequestsAlarm": {"RequestExpired", "MessageAge"},
         "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
     }
     (dead_letters,) = alarm_metrics(ALARMS["DeadLettersAlarm"]).values()
