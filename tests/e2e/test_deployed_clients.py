@@ -1,6 +1,7 @@
 """The JavaScript in docs/clients, run by Node.js against the deployed stack."""
 
 import json
+import secrets
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ class Proxy:
     """A server between Node.js and the stack. Node.js does not resolve the API's host name on every system."""
 
     jwt_stack: JwtStack
+    user: str
     server: Server | None = None
     planned: list[Response | None] = field(default_factory=list)
     """What the next requests get instead of the stack's response; None closes the connection."""
@@ -94,14 +96,14 @@ class Proxy:
     def call_reject(
         self, call_id: str, path: str = "/call-reject", token: str | None = None, seconds: float = RINGING_SECONDS
     ) -> tuple[bool, str]:
-        """Run callReject of call_reject.mjs for user0; return its result and what it logs to the console."""
-        token = token or self.jwt_stack.issuer.token("user0")
+        """Run callReject of call_reject.mjs for the user; return its result and what it logs to the console."""
+        token = token or self.jwt_stack.issuer.token(self.user)
         completed = run_node(CALL_REJECT, url=self.url + path, token=token, CallId=call_id, seconds=seconds)
         return json.loads(completed.stdout), completed.stderr
 
     def click(self, call_id: str, action: str) -> Any:
         """Run the handlers of service_worker.mjs, with stand-ins for the browser, and return what they did."""
-        token = self.jwt_stack.issuer.token("user0")
+        token = self.jwt_stack.issuer.token(self.user)
         completed = run_node(SERVICE_WORKER, url=self.url, token=token, CallId=call_id, action=action)
         return json.loads(completed.stdout)
 
@@ -113,15 +115,17 @@ def run_node(script: str, **given: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def proxy(jwt_stack: JwtStack) -> Iterator[Proxy]:
-    proxy = Proxy(jwt_stack)
+    """A proxy for another user in each test, because the API limits the requests of one user."""
+    proxy = Proxy(jwt_stack, user=f"user-{secrets.token_hex(4)}")
+    jwt_stack.stack.simulator.register(proxy.user)
     with serve(proxy.respond) as proxy.server:
         yield proxy
 
 
 @pytest.fixture
-def call_id(jwt_stack: JwtStack) -> str:
-    """A call that rings for user0."""
-    return jwt_stack.stack.simulator.ring("user0")
+def call_id(jwt_stack: JwtStack, proxy: Proxy) -> str:
+    """A call that rings for the user."""
+    return jwt_stack.stack.simulator.ring(proxy.user)
 
 
 def test_a_call_is_rejected_with_the_extended_data_of_the_uikit(
@@ -129,7 +133,7 @@ def test_a_call_is_rejected_with_the_extended_data_of_the_uikit(
 ) -> None:
     assert proxy.call_reject(call_id) == (True, "")
     assert proxy.statuses == [200]
-    sent = json.loads(jwt_stack.stack.simulator.call(call_id).extended_data["user0"])
+    sent = json.loads(jwt_stack.stack.simulator.call(call_id).extended_data[proxy.user])
     assert sent == {"invitation_id": "", "reason": "decline", "custom_data": "", "v": "f1.0"}
 
 
