@@ -12,7 +12,7 @@ from local.stack import Stack, deployed
 @pytest.fixture(scope="session")
 def deployed_stack() -> Iterator[Stack]:
     """A stack in which the rate limit slows the queue, but not the requests over HTTPS."""
-    parameters = {"ZimCallsPerSecondLimit": "20000", "ApiCallsPerSecond": "10000", "ApiConcurrency": "2"}
+    parameters = {"ZimCallsPerSecondLimit": "9999", "ApiCallsPerSecond": "9000", "ApiConcurrency": "2"}
     with deployed(free_port(), free_port(), parameters) as stack:
         yield stack
 
