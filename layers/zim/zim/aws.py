@@ -6,11 +6,11 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-# At DEBUG these libraries log responses and URLs, and with them the secret, signatures and ExtendedData. A log level
-# that is configured for the Lambda function applies to all libraries. This module creates the clients, one of which
-# reads the secret before the function has imported zim.telemetry.
-for _library in ("botocore", "urllib3"):
-    logging.getLogger(_library).setLevel(logging.WARNING)
+# At DEBUG these libraries log responses and URLs, and with them the secret, signatures and ExtendedData. urllib3 also
+# logs the URL in a warning about a malformed header. A log level that is configured for the Lambda function applies to
+# all libraries. This module creates the clients, one of which reads the secret before zim.telemetry is imported.
+for _library, _level in (("botocore", logging.WARNING), ("urllib3", logging.ERROR)):
+    logging.getLogger(_library).setLevel(_level)
 
 
 def client(service: str) -> Any:
