@@ -1,7 +1,9 @@
 """Sign, send and read: `zim.server_api`, with the simulator and other servers on real sockets."""
 
+import contextlib
 import json
 import socket
+import ssl
 import time
 import traceback
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 import requests
+from urllib3 import Timeout
+from urllib3.connection import HTTPSConnection
 
 from local.processes import free_port
 from local.zim_simulator.running import SimulatorClient
@@ -280,15 +284,52 @@ def test_a_connection_that_is_not_accepted_is_unreachable(monkeypatch: pytest.Mo
 def test_connecting_takes_two_seconds_and_reading_five_unless_the_deadline_is_earlier(
     seconds: float, connect_timeout: float, read_timeout: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timeouts: list[tuple[float, float]] = []
+    timeouts: list[tuple[Any, Any]] = []
 
-    def send(*_: object, timeout: tuple[float, float], **__: object) -> None:
-        timeouts.append(timeout)
+    def send(*_: object, timeout: Timeout, **__: object) -> None:
+        timeout.start_connect()
+        timeouts.append((timeout.connect_timeout, timeout.read_timeout))
         raise requests.ConnectTimeout
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     failure(new_api("http://127.0.0.1"), seconds)
     assert timeouts == [pytest.approx((connect_timeout, read_timeout), abs=0.05)]
+
+
+def test_connecting_and_waiting_for_the_response_together_end_at_the_deadline(
+    zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zim.fault("hang")
+    connect = Connector.connect
+
+    def slow_connect(self: Connector, timeout: float) -> socket.socket:
+        time.sleep(0.5)
+        return connect(self, timeout)
+
+    monkeypatch.setattr(Connector, "connect", slow_connect)
+    started = time.monotonic()
+    assert isinstance(failure(new_api(zim.url), seconds=0.8), ZimTimeout)
+    assert 0.75 <= time.monotonic() - started < 1.2
+    zim.clear_faults()
+
+
+def test_a_tls_error_after_the_handshake_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alert(_: object) -> None:
+        raise ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR]")
+
+    monkeypatch.setattr(HTTPSConnection, "getresponse", alert)
+    with serve(lambda _: None) as server:
+        error = failure(new_api(server.url))
+    assert isinstance(error, ZimUnreachable)
+    assert error.connection_lost
+    assert "may have been rejected" in error.detail
+
+
+def test_no_log_line_of_a_library_contains_the_signature(caplog: pytest.LogCaptureFixture) -> None:
+    response = b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 11\r\n\r\n" + b'{"Code": 0}'
+    with serve_bytes(response) as url, contextlib.suppress(CallRejectError):
+        call(new_api(url))
+    assert "Signature=" not in caplog.text
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
@@ -336,6 +377,8 @@ def test_a_response_is_read_if_the_server_closes_the_connection_after_it(head: b
         b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000000\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx",
+        b"this is not HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"h" * 100_000 + b"\r\n\r\n",
     ],
 )
 def test_a_malformed_response_is_unexpected(response: bytes) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 2.0
 
 UNACKNOWLEDGED_MILLISECONDS = 800
-"""Data that ZIM does not acknowledge in this time ends the connection: the other end is gone without closing it."""
+"""If ZIM does not acknowledge data within this time, Linux closes the connection: the other end no longer exists."""
 
 
 class Connector:
@@ -43,7 +43,7 @@ class Connector:
         self._thread: threading.Thread | None = None
 
     def load_certificates(self) -> None:
-        """Start to load the certificates in a thread. OpenSSL does not hold Python's lock meanwhile."""
+        """Start a thread that loads the certificates. OpenSSL releases the GIL while it does."""
         if self._tls:
             threading.Thread(target=self._ssl_context, daemon=True).start()
 
@@ -69,7 +69,7 @@ class Connector:
         Parameters
         ----------
         timeout
-            Seconds to wait for the prepared connection, and for each step of a new one.
+            Seconds to wait for the prepared connection or a new one. DNS is not included.
 
         Raises
         ------
@@ -91,12 +91,14 @@ class Connector:
             self._prepared = self._open(CONNECT_TIMEOUT_SECONDS)
 
     def _open(self, timeout: float) -> socket.socket:
+        deadline = time.monotonic() + timeout
         connection = socket.create_connection((self._host, self._port), timeout)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLISECONDS)
             if self._tls:
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
                 return self._ssl_context().wrap_socket(connection, server_hostname=self._host)
         except BaseException:
             connection.close()

@@ -12,6 +12,7 @@ import time
 from urllib.parse import quote, urlencode
 
 import requests
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from zim.connection import CONNECT_TIMEOUT_SECONDS, Connector
@@ -92,11 +93,12 @@ class ServerApi:
         remaining = deadline - started
         if remaining <= 0:
             raise _timeout("no time left to send the request")
-        read_timeout = min(READ_TIMEOUT_SECONDS, remaining)
         try:
             with self._session.get(
                 f"{self._url}?{_query(request, credentials)}",
-                timeout=(min(CONNECT_TIMEOUT_SECONDS, remaining), read_timeout),
+                timeout=Timeout(  # type: ignore[arg-type] # requests accepts it, to limit the sum of both, too
+                    connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS, total=remaining
+                ),
                 stream=True,
             ) as response:
                 body = _read(response, min(started + CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS, deadline))
@@ -105,10 +107,13 @@ class ServerApi:
         except (requests.ReadTimeout, ReadTimeoutError) as error:
             if _is_unacknowledged(error):
                 raise _connection_lost() from None
-            raise _timeout(f"no response within {read_timeout:.1f} s") from None
+            raise _timeout(f"no response within {min(READ_TIMEOUT_SECONDS, remaining):.1f} s") from None
         except requests.ConnectionError as error:
             if error.args and isinstance(error.args[0], ProtocolError):
-                raise _connection_lost() from None
+                reason = error.args[0].args[-1]
+                if isinstance(reason, OSError):
+                    raise _connection_lost() from None
+                raise _unexpected(f"{type(reason).__name__} while reading") from None
             raise ZimUnreachable(
                 "Cannot connect to ZIM. The call was not rejected.", cause=f"{type(error).__name__} while connecting"
             ) from None
@@ -131,7 +136,7 @@ def _query(request: CallRejectRequest, credentials: Credentials) -> str:
     if request.extended_data is not None:
         parameters["ExtendedData"] = request.extended_data
     # Not the `params` of requests, which encodes a space as `+`. That is a space in a form, but a plus sign in a URL.
-    return urlencode(parameters, safe="", quote_via=quote)
+    return urlencode(parameters, quote_via=quote)
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

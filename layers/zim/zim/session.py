@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError
 
 from zim.connection import CONNECT_TIMEOUT_SECONDS, Connector
 
@@ -58,3 +58,10 @@ class _Connection(HTTPSConnection):
         except OSError as error:
             raise NewConnectionError(self, type(error).__name__) from error
         self.is_verified = True  # the connector verifies every certificate
+
+    def getresponse(self) -> Any:
+        try:
+            return super().getresponse()
+        except ssl.SSLError as error:
+            # requests reports it like a failed handshake, before which nothing was sent.
+            raise ProtocolError("Connection aborted.", error) from error
