@@ -58,6 +58,12 @@ def test_a_secret_id_has_no_whitespace(secret_id: str) -> None:
         settings(ZIM_SECRET_ID=secret_id)
 
 
+@pytest.mark.parametrize("secret_id", ["arn:", "arn:x", "arn:aws:secretsmanager"])
+def test_an_arn_without_a_region_is_rejected(secret_id: str) -> None:
+    with pytest.raises(SettingsError, match="ZIM_SECRET_ID"):
+        settings(ZIM_SECRET_ID=secret_id)
+
+
 @pytest.mark.parametrize(
     ("url", "base_url"),
     [

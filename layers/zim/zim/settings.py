@@ -62,7 +62,7 @@ class Settings(NamedTuple):
 def _secret_id(environment: Mapping[str, str]) -> str:
     secret_id = _match(environment, "ZIM_SECRET_ID", r"^\S+$", "the ARN or name of a secret")
     region = environment.get("AWS_REGION")
-    if secret_id.startswith("arn:") and secret_id.split(":")[3] != region:
+    if secret_id.startswith("arn:") and secret_id.split(":")[3:4] != [region]:
         raise SettingsError(
             f"ZIM_SECRET_ID must be a secret in the region of this function, {region}. It is {secret_id!r}. "
             "Replicate the secret to this region, and set the parameter ZimSecretArn to the ARN of the replica."
