@@ -253,9 +253,13 @@ def test_the_canary_fails_with_any_other_answer(
     assert canary_metrics(capsys.readouterr().out)["CanaryFailed"] == [1.0]
 
 
-def test_the_canary_passes_if_the_rate_limit_has_no_room(zim: SimulatorClient, function: Function) -> None:
+def test_a_canary_that_is_rate_limited_neither_passes_nor_fails(
+    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
     zim.fault("code", code=660300005)
-    assert function(CANARY) == {"passed": True}
+    assert function(CANARY) == {"passed": None}
+    assert log.lines[0]["message"].startswith("canary skipped")
+    assert canary_metrics(capsys.readouterr().out).keys() & {"CanaryFailed", "ZimCalls"} == {"ZimCalls"}
 
 
 def test_the_canary_fails_if_its_call_is_rejected(zim: SimulatorClient, function: Function, log: Log) -> None:

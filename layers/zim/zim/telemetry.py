@@ -119,7 +119,7 @@ def _report(outcome: str, status: int, message: str, trigger: str, observation: 
     _count_calls(stats)
 
 
-def report_canary(failure: str | None, stats: CallStats) -> None:
+def report_canary(failure: str | None, stats: CallStats, *, skipped: bool = False) -> None:
     """Log and count one run of the canary, separate from the requests of users.
 
     Parameters
@@ -128,10 +128,14 @@ def report_canary(failure: str | None, stats: CallStats) -> None:
         What went wrong, or None if the canary passed.
     stats
         The attempts and times of the service.
+    skipped
+        Whether the rate limit left no room for the canary. It then counts neither as passed nor as failed.
     """
     log = logger.error if failure else logger.info
-    log(f"canary failed: {failure}" if failure else "canary passed", extra={"trigger": "canary"})
-    metrics.add_metric(name="CanaryFailed", unit=MetricUnit.Count, value=1 if failure else 0)
+    result = f"failed: {failure}" if failure else "skipped: the rate limit is exceeded" if skipped else "passed"
+    log(f"canary {result}", extra={"trigger": "canary"})
+    if not skipped:
+        metrics.add_metric(name="CanaryFailed", unit=MetricUnit.Count, value=1 if failure else 0)
     _count_calls(stats)
 
 
