@@ -25,7 +25,7 @@ QUEUE_URL = os.environ["QUEUE_URL"]
 DEAD_LETTER_QUEUE_URL = os.environ["DEAD_LETTER_QUEUE_URL"]
 
 MAX_AGE_SECONDS = 600
-"""The longest time that an invitation can ring, so that every message expires, with or without ExpiresAt."""
+"""An invitation rings at most this long. A message expires after this time, with or without ExpiresAt."""
 
 MAX_RETRY_DELAY_SECONDS = 30
 
@@ -33,7 +33,7 @@ MAX_RECEIVES = 10
 """Receives before RETRY_THEN_DEAD_LETTER gives up, after about two and a half minutes."""
 
 CALLER_ERRORS = (CallNotFound, InvalidRequest, UserNotRegistered, ZimRejectedRequest)
-"""Errors that the caller of the API caused. They never fill the dead-letter queue, which rings an alarm."""
+"""Errors that the caller of the API caused. Their messages are deleted, because each dead letter triggers an alarm."""
 
 MAX_RECEIVES_CALLER_ERROR = 3
 
@@ -105,11 +105,11 @@ def _handle_failure(error: CallRejectError, record: SQSRecord) -> None:
         )
         raise RetryLaterError
     if action is QueueAction.DEAD_LETTER:
-        queue.send_message(
-            QueueUrl=DEAD_LETTER_QUEUE_URL,
-            MessageBody=record.body,
-            MessageAttributes={"Reason": {"DataType": "String", "StringValue": f"{error.name}: {error.cause}"}},
-        )
+        attributes = {"Reason": {"DataType": "String", "StringValue": f"{error.name}: {error.cause}"}}
+        if _is_from_api(record):
+            # So that it is still known after the message is moved back to the queue.
+            attributes["Source"] = {"DataType": "String", "StringValue": "api"}
+        queue.send_message(QueueUrl=DEAD_LETTER_QUEUE_URL, MessageBody=record.body, MessageAttributes=attributes)
 
 
 def _queue_action(error: CallRejectError, receives: int, *, from_api: bool) -> QueueAction:

@@ -134,6 +134,11 @@ class Processor:
     def dead_letters(self) -> int:
         return len(self.dead_letter_queue.receive_messages(MaxNumberOfMessages=10))
 
+    def attributes_of_the_dead_letter(self) -> dict[str, str]:
+        """Return the attributes of the only dead letter."""
+        (message,) = self.dead_letter_queue.receive_messages(MessageAttributeNames=["All"])
+        return {name: value["StringValue"] for name, value in message.message_attributes.items()}
+
 
 @pytest.fixture
 def processor(load: Callable[..., Function]) -> Processor:
@@ -160,6 +165,17 @@ def test_the_call_of_a_server_keeps_ten_tries_and_its_dead_letter(
     tries = [processor.keeps(INVENTED, receives, source) for receives in range(1, MAX_RECEIVES + 1)]
     assert tries == [True] * (MAX_RECEIVES - 1) + [False]
     assert processor.dead_letters() == 1
+
+
+@pytest.mark.parametrize(("source", "kept"), [("api", {"Source": "api"}), (None, {})])
+def test_a_dead_letter_keeps_its_source_for_a_redrive(
+    zim: SimulatorClient, processor: Processor, source: str | None, kept: dict[str, str]
+) -> None:
+    zim.fault("code", code=3)
+    assert not processor.keeps(INVENTED, MAX_RECEIVES, source)
+    attributes = processor.attributes_of_the_dead_letter()
+    assert attributes.pop("Reason").startswith("ZimConfigurationError: ")
+    assert attributes == kept
 
 
 @pytest.mark.parametrize("code", [2, 660500002])
