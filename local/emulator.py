@@ -29,6 +29,9 @@ ORIGINS = frozenset(filter(None, os.environ.get("ALLOWED_ORIGINS", "").split(","
 """The origins of the pages that can send requests to deployed APIs."""
 
 _API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:[0-9]+)?")
+_API_PATH = re.compile(r"/call-reject(/async)?")
+"""Paths of the deployed API. MiniStack has routes of its own on every host, which the check of signatures protects."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEALTH = "/_ministack/health"
 
@@ -107,7 +110,8 @@ def _reason_to_reject(scope: dict[str, Any], body: bytes) -> str | None:
     if reason or (scope["method"], scope["path"]) == ("GET", _HEALTH):
         return reason
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    if _API_HOST.fullmatch(host or "") and not _has_credentials(headers, query):
+    is_api = _API_HOST.fullmatch(host or "") and _API_PATH.fullmatch(scope["path"])
+    if is_api and not _has_credentials(headers, query):
         return None
     return _signature_failure(scope, headers, query, body)
 

@@ -184,6 +184,14 @@ def test_an_unsigned_request_is_rejected(stack: Stack, method: str, path: str) -
     assert response.json()["message"] == "The request is not signed."
 
 
+@pytest.mark.parametrize("path", ["/_ministack/config", "/_ministack/sqs/messages", "/2015-03-31/functions/", "/other"])
+def test_a_forged_host_of_a_deployed_api_opens_no_other_route(stack: Stack, path: str) -> None:
+    headers = {"Host": f"0123abcd.execute-api.localhost:{urlsplit(stack.emulator_url).port}"}
+    response = requests.get(f"{stack.emulator_url}{path}", headers=headers, timeout=SECONDS)
+    assert response.status_code == 403
+    assert response.json()["message"] == "The request is not signed."
+
+
 @pytest.mark.parametrize("authorization", ["AWS test:signature", "AWS4-HMAC-SHA256 Credential=test/a/b/c/d"])
 def test_a_deployed_api_gets_no_request_with_invalid_credentials(stack: Stack, authorization: str) -> None:
     port = urlsplit(stack.emulator_url).port
