@@ -1,4 +1,4 @@
-"""The checks of all local servers: a web page on another site or port can send requests to every port of this machine.
+"""The checks that all local servers make, because every web page can send requests to every port of this machine.
 
 A browser adds an `Origin` to such requests. A page whose domain name resolves to 127.0.0.1 (DNS rebinding) has the
 server's own origin, but also its own name as the `Host`.

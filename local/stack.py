@@ -306,13 +306,15 @@ def _responds(url: str) -> bool:
 def recorded(stack: Stack) -> Iterator[None]:
     """Write the stack to a file until the block ends, so that the other make targets find it."""
     STATE_FILE.parent.mkdir(exist_ok=True)
-    STATE_FILE.touch(mode=0o600)  # it contains the keys of the emulator
+    STATE_FILE.touch()
+    STATE_FILE.chmod(0o600)  # it contains the keys of the emulator
     STATE_FILE.write_text(json.dumps(asdict(stack)))
     try:
         yield
     finally:
         STATE_FILE.unlink(missing_ok=True)
-        STATE_FILE.parent.rmdir()
+        with contextlib.suppress(OSError):  # something else is in the folder
+            STATE_FILE.parent.rmdir()
 
 
 def running() -> Stack:

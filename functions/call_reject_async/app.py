@@ -58,7 +58,7 @@ def _send(request: CallRejectRequest) -> str:
             MessageBody=json.dumps(request.to_dict()),
             # Fair queues: SQS delivers the messages of other users first while one user has a backlog.
             MessageGroupId=hash_user_id(request.from_user_id),
-            # Callers of the API cannot set attributes, so the queue function knows that this message is from one.
+            # The queue function recognizes messages of the API by this attribute, which callers of the API cannot set.
             MessageAttributes={"Source": {"DataType": "String", "StringValue": "api"}},
         )
     except (BotoCoreError, ClientError) as error:

@@ -79,7 +79,7 @@ routes.static("/page", ASSETS)
 
 
 def _by_second(records: list[Record], now: float) -> list[dict[str, int]]:
-    """Count all requests, and those over ZIM's rate limit, for each of the last `SHOWN_SECONDS` seconds."""
+    """Count the requests, and those above ZIM's rate limit, in each of the last `SHOWN_SECONDS` seconds."""
     total = Counter(int(record.monotonic) for record in records)
     limited = Counter(int(record.monotonic) for record in records if record.code == Code.RATE_LIMIT_EXCEEDED)
     seconds = range(int(now) - SHOWN_SECONDS + 1, int(now) + 1)

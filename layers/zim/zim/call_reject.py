@@ -51,7 +51,7 @@ class CallRejectService:
         self.stats = CallStats()
 
     def reset(self) -> None:
-        """Discard cached state after a SnapStart restore: the snapshot may be old, and others are restored from it."""
+        """Discard cached state after a SnapStart restore: it may be old, and other environments have the same."""
         self._credentials.clear()
         self._window.reset()
         self._server_api.close()
@@ -64,7 +64,8 @@ class CallRejectService:
         request
             The request.
         remaining_seconds
-            The remaining time of the invocation, which bounds every wait.
+            The remaining time of the invocation. It bounds every wait except the one for the secret, which takes at
+            most 7 s, or 14 s if the prefetch fails first.
 
         Raises
         ------
@@ -88,9 +89,10 @@ class CallRejectService:
                 if reason is RetryReason.SECRET_ROTATED:
                     if deadline - time.monotonic() < MIN_REFRESH_SECONDS:
                         raise
-                    current, credentials = credentials, self._credentials.get(force_refresh=True)
-                    if credentials == current:
+                    refreshed = self._credentials.get(force_refresh=True)
+                    if refreshed == credentials:
                         raise
+                    credentials = refreshed
 
     def _send(self, request: CallRejectRequest, credentials: Credentials, deadline: float) -> ZimResponse:
         """Send one call as soon as the rate limit allows, and return ZIM's response if its code is success."""

@@ -1,6 +1,6 @@
 """The outcomes of a request that fails: one exception class each.
 
-This is the table to look up: the HTTP status, whether a retry can succeed, and what happens to a queued message. The
+Each class states the HTTP status, whether a retry can succeed, and what happens to a queued message. The
 class name is public. It is the problem `type` over HTTPS, the error name of a direct invocation, the metric name, and
 the `outcome` in the logs.
 """
@@ -191,7 +191,7 @@ class UnexpectedZimResponse(CallRejectError):
 
 
 class ZimUnreachable(CallRejectError):
-    """No connection to ZIM, or it closed before a response came, which `connection_lost` tells apart."""
+    """There is no connection to ZIM, or it closed before a response (then `connection_lost` is true)."""
 
     status = 502
     title = "ZIM unreachable"

@@ -19,7 +19,7 @@ MAX_ZIM_SECONDS = 1.0
 """If ZIM takes longer, the request does not count."""
 
 _NOT_VALID = (Forbidden, InvalidRequest, RequestTooLarge)
-_TROUBLE_OF_ZIM = (UnexpectedZimResponse, ZimTimeout, ZimUnavailable, ZimUnreachable)
+_ZIM_FAILURES = (UnexpectedZimResponse, ZimTimeout, ZimUnavailable, ZimUnreachable)
 _OWN_FAILURES = (QueueUnavailable, SecretUnavailable, ZimConfigurationError)
 
 
@@ -37,6 +37,6 @@ def is_missed(error: CallRejectError | None, seconds: float, zim_seconds: float)
     """
     if isinstance(error, _OWN_FAILURES):
         return True
-    if isinstance(error, (*_NOT_VALID, *_TROUBLE_OF_ZIM)) or zim_seconds > MAX_ZIM_SECONDS:
+    if isinstance(error, (*_NOT_VALID, *_ZIM_FAILURES)) or zim_seconds > MAX_ZIM_SECONDS:
         return None
     return seconds > MAX_SECONDS

@@ -172,7 +172,7 @@ def look_up(code: int) -> tuple[type[CallRejectError] | None, str]:
 
 
 def raise_for_code(response: ZimResponse) -> None:
-    """Raise the error that the code of a response stands for, and nothing for success.
+    """Raise the error for the code of a response, or nothing for success.
 
     Raises
     ------

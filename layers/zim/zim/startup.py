@@ -8,14 +8,14 @@ import gc
 import os
 import time
 
-# Searching for garbage takes 8 % of the time of the imports, which leave little.
+# Garbage collection takes 8 % of the import time, and finds little.
 gc.disable()
 
 from zim.connection import Connector  # noqa: E402
 from zim.settings import Settings  # noqa: E402
 
 MAX_WAIT_SECONDS = 1.0
-"""The longest time that the start waits for the connection and the secret. A request then continues to wait."""
+"""The longest wait for the connection and the secret during INIT. After that, the first request waits."""
 
 # A snapshot must not contain connections or secrets.
 _is_snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
