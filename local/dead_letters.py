@@ -33,7 +33,8 @@ def redrive(stack: Stack) -> int:
     """Move all dead letters back to the queue and return how many there were."""
     sqs, count = stack.client("sqs"), 0
     for letter in letters(stack):
-        sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=letter["Body"])
+        attributes = {name: value for name, value in letter.get("MessageAttributes", {}).items() if name == "Source"}
+        sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=letter["Body"], MessageAttributes=attributes)
         sqs.delete_message(QueueUrl=stack.outputs["DeadLetterQueueUrl"], ReceiptHandle=letter["ReceiptHandle"])
         count += 1
     return count

@@ -118,7 +118,7 @@ def process(
         started = subprocess.Popen(
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
         )
-    watcher = _watcher(started.pid)
+    watcher = watch_group(started.pid)
     try:
         until(lambda: ready() or started.poll() is not None, seconds, f"{name} was not ready")
         if started.poll() is not None:
@@ -135,7 +135,7 @@ def process(
         watcher.communicate()
 
 
-def _watcher(group: int) -> subprocess.Popen[bytes]:
+def watch_group(group: int) -> subprocess.Popen[bytes]:
     """Start a process that kills a process group when this process ends, however it ends.
 
     The watcher waits for the end of its input, a pipe that only this process keeps open.

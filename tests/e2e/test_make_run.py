@@ -15,10 +15,10 @@ import requests
 
 from local.processes import HOST, free_port
 from local.stack import STATE_FILE
+from tests.support.make_run import STOP_SECONDS, environment, make_run
 from tests.support.paths import ROOT
 
 READY_SECONDS = 90.0
-STOP_SECONDS = 30.0
 COMMAND_SECONDS = 60.0
 HTTP_SECONDS = 10.0
 
@@ -33,10 +33,6 @@ class Terminal:
     simulator_port: int
 
 
-def environment(emulator_port: int, simulator_port: int) -> dict[str, str]:
-    return {**os.environ, "EMULATOR_PORT": str(emulator_port), "SIMULATOR_PORT": str(simulator_port)}
-
-
 def run_command(command: list[str], ports: tuple[int, int] | None = None) -> subprocess.CompletedProcess[str]:
     variables = environment(*ports) if ports else None
     return subprocess.run(
@@ -48,26 +44,13 @@ def run_command(command: list[str], ports: tuple[int, int] | None = None) -> sub
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     log = tmp_path_factory.mktemp("make-run") / "output"
     ports = free_port(), free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["make", "run"],  # noqa: S607 - make from the PATH
-            cwd=ROOT,
-            env=environment(*ports),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    with make_run(ports, log) as process:
         deadline = time.monotonic() + READY_SECONDS
         while "\nReady." not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         yield Terminal(process, log.read_text(), *ports)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(STOP_SECONDS)
 
 
 def test_a_call_is_rejected(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import HOST, free_port, until
-from tests.support.paths import ROOT
+from tests.support.make_run import make_run
 
 SECONDS = 60.0
 
@@ -30,25 +30,11 @@ def ports() -> tuple[int, int]:
 
 
 @pytest.fixture
-def make_run(ports: tuple[int, int], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(ports: tuple[int, int], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A `make run` whose emulator and simulator accept requests."""
-    environment = {**os.environ, "EMULATOR_PORT": str(ports[0]), "SIMULATOR_PORT": str(ports[1])}
-    with (tmp_path / "output").open("wb") as output:
-        process = subprocess.Popen(
-            ["make", "run"],  # noqa: S607
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
+    with make_run(ports, tmp_path / "output") as process:
         until(lambda: all(map(listens, ports)), SECONDS, "The servers did not start")
         yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-        process.wait(SECONDS)
 
 
 def child_of(process: int) -> int:
@@ -57,7 +43,7 @@ def child_of(process: int) -> int:
 
 
 @pytest.mark.parametrize("killed", ["make", "its command"])
-def test_the_servers_end(make_run: subprocess.Popen[bytes], ports: tuple[int, int], killed: str) -> None:
-    os.kill(make_run.pid if killed == "make" else child_of(make_run.pid), signal.SIGKILL)
+def test_the_servers_end(running: subprocess.Popen[bytes], ports: tuple[int, int], killed: str) -> None:
+    os.kill(running.pid if killed == "make" else child_of(running.pid), signal.SIGKILL)
     until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
     until(lambda: str(ports[1]) not in processes(), SECONDS, "The processes did not end")
