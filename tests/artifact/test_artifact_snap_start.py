@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from local.lambda_runtime import FUNCTION, LAYER, PYTHON, environment
+from local.runtime_api import execution_environment
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID
 from tests.artifact.runtime import HTTP_EVENT, REQUEST
-from tests.artifact.runtime_api import snap_start_function
 from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager
 
 REJECT_A_CALL = """
@@ -55,12 +55,12 @@ def test_a_restored_function_reads_the_secret_opens_a_connection_and_has_an_empt
     (tmp_path / "primed.py").write_text(f"{REJECT_A_CALL}\nhandler = app.handler\n")
     ring(zim, REQUEST["CallId"], "restored")
     log = logs / "snap-start.log"
-    with snap_start_function("primed.handler", settings, log) as function:
-        function.wait_for_snapshot()
+    with execution_environment(settings, log, "primed.handler", snap_start=True) as function:
+        function.wait_for_init()
         reads = secrets_manager.requests
         secrets_manager.put("snapshot", {**CREDENTIALS, "AppId": str(APP_ID)})
         function.restore()
-        result = function.invoke({**HTTP_EVENT, "body": json.dumps({**REQUEST, "CallId": "restored"})})
+        result = function.invoke({**HTTP_EVENT, "body": json.dumps({**REQUEST, "CallId": "restored"})}).result
         assert result["statusCode"] == 200
         assert secrets_manager.requests == reads + 1
     before, after = zim.requests()
