@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -67,6 +67,33 @@ EXPANDED = expand()
 def properties_by_type(resource_type: str, resources: Resources = RESOURCES) -> Resources:
     """Return the properties of all resources of a type, by logical id."""
     return {name: each["Properties"] for name, each in resources.items() if each["Type"] == resource_type}
+
+
+def _references(part: Any) -> Iterator[str]:
+    """Yield the logical ids that a part of the template refers to."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _references(each)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0] if isinstance(value, list) else value.split(".")[0]
+            elif key == "Fn::Sub":
+                yield from re.findall(r"\$\{(\w+)", str(value))
+                yield from _references(value)
+            else:
+                yield from _references(value)
+
+
+def dependencies(resources: Resources) -> dict[str, set[str]]:
+    """Return the resources that CloudFormation creates or updates before each resource, and deletes after it."""
+    return {
+        name: {*_references(resource["Properties"]), *_references([{"Ref": resource.get("DependsOn")}])}
+        & resources.keys()
+        for name, resource in resources.items()
+    }
 
 
 def rules_allow(values: ParameterValues) -> bool:

@@ -6,8 +6,7 @@ function side by side, and a rollback goes through the same pairs in the opposit
 
 import itertools
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from local.zim_simulator.running import SimulatorClient
 from tests.support.paths import EVENTS
 from tests.unit.doubles import Function
-from tests.unit.template import EXPANDED, Resources, resolve
+from tests.unit.template import EXPANDED, dependencies, resolve
 from zim.aws import client
 from zim.settings import Settings, SettingsError
 
@@ -27,33 +26,6 @@ AUTHORIZERS = {
     "JWT": {"jwt": {"claims": {"sub": "mallory"}, "scopes": None}},
     "AWS_IAM": {"iam": {"accessKey": "AKIA", "accountId": "123456789012", "callerId": "AIDA"}},
 }
-
-
-def references(part: Any) -> Iterator[str]:
-    """Yield the logical ids that a part of the template refers to."""
-    if isinstance(part, list):
-        for each in part:
-            yield from references(each)
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            if key == "Ref":
-                yield value
-            elif key == "Fn::GetAtt":
-                yield value[0] if isinstance(value, list) else value.split(".")[0]
-            elif key == "Fn::Sub":
-                yield from re.findall(r"\$\{(\w+)", str(value))
-                yield from references(value)
-            else:
-                yield from references(value)
-
-
-def dependencies(resources: Resources) -> dict[str, set[str]]:
-    """Return the resources that CloudFormation creates or updates before each resource."""
-    return {
-        name: {*references(resource["Properties"]), *references([{"Ref": resource.get("DependsOn")}])}
-        & resources.keys()
-        for name, resource in resources.items()
-    }
 
 
 ROUTES = {

@@ -3,6 +3,7 @@
 import json
 import re
 import string
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.unit.template import (
     TEMPLATE,
     ParameterValues,
     Resources,
+    dependencies,
     expand,
     properties_by_type,
     resolve,
@@ -622,3 +624,26 @@ def test_only_data_and_the_authorizer_survive_a_deletion_or_a_replacement(gradua
     }
     for function in properties_by_type("AWS::Lambda::Function", resources).values():
         assert resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Type"] == "AWS::Logs::LogGroup"
+
+
+TARGETS = {
+    "CallRejectRoute": "CallRejectFunction",
+    "CallRejectAsyncRoute": "CallRejectAsyncFunction",
+    "CanaryRule": "CallRejectFunction",
+    "CallRejectRequestedRule": "CallRejectQueue",
+    "CallRejectQueueFunctionQueue": "CallRejectQueueFunction",
+}
+
+
+def test_a_deletion_ends_triggers_before_their_targets_and_functions_before_what_they_use() -> None:
+    """CloudFormation deletes a resource before those that it refers to. See "Delete the stack" in docs/upgrade.md."""
+    deleted_later = dependencies(EXPANDED)
+    for name in TopologicalSorter(deleted_later).static_order():
+        deleted_later[name] |= {each for direct in deleted_later[name] for each in deleted_later[direct]}
+    triggers = {"AWS::ApiGatewayV2::Route", "AWS::Events::Rule", "AWS::Lambda::EventSourceMapping"}
+    assert {name for name, each in EXPANDED.items() if each["Type"] in triggers} == TARGETS.keys()
+    assert {trigger for trigger, target in TARGETS.items() if target not in deleted_later[trigger]} == set()
+    for function in FUNCTIONS:
+        types = {EXPANDED[name]["Type"] for name in deleted_later[function]}
+        assert types >= {"AWS::IAM::Role", "AWS::Logs::LogGroup"}, function
+    assert "CallRejectQueue" in deleted_later["CallRejectQueueFunctionQueue"]
