@@ -99,6 +99,9 @@ def serve(handler: Handler, origins: Collection[str] = ()) -> Iterator[Server]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_OPTIONS(self) -> None:
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             """Do not log requests to stderr."""
 
