@@ -10,6 +10,8 @@ from collections.abc import Collection
 HEADER = "X-Call-Reject"
 """Requests that change state need this header. A page of another origin can send it only if a preflight allows it."""
 
+HEADER_MISSING = f"Requests that change something need the header {HEADER}: 1."
+
 _LOCAL = re.compile(r"(127\.0\.0\.1|localhost|([a-z0-9-]+\.)+localhost)(:[0-9]{1,5})?", re.IGNORECASE)
 
 

@@ -1,16 +1,20 @@
-"""What the page needs besides the simulator: the URLs of the deployed API, tokens, and the depths of the queues."""
+"""What the page needs besides the simulator: the URLs of the deployed API, tokens, and the queues."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import requests
 
-from local.access import HEADER
-from local.http_server import Request, Response, serve
+from local.access import HEADER, HEADER_MISSING
+from local.dead_letters import dead_letters, redrive
+from local.http_server import Handler, Request, Response, serve
 from local.issuer import Issuer
+from local.processes import LocalError
 from local.stack import Stack, page_origins
 
+DEFAULT_USER = "user0"
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
 
@@ -19,6 +23,20 @@ DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNum
 def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
     """Connect the simulator's page to a deployed stack until the block ends; yields the URL of the page."""
     origins = page_origins(urlsplit(stack.simulator_url).port or 0)
+    with serve(_handler(stack, issuer), origins) as server:
+        urls = {
+            "CallRejectUrl": stack.call_reject_url,
+            "CallRejectAsyncUrl": stack.call_reject_async_url,
+            "TokenUrl": f"{server.url}/token",
+            "QueuesUrl": f"{server.url}/queues",
+            "DeadLettersUrl": f"{server.url}/dead-letters",
+        }
+        url = f"{stack.simulator_url}/page/stack"
+        requests.put(url, json=urls, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
+        yield f"{stack.simulator_url}/"
+
+
+def _handler(stack: Stack, issuer: Issuer) -> Handler:
     sqs = stack.client("sqs")
 
     def depth(output: str) -> dict[str, int]:
@@ -26,24 +44,28 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
         attributes = sqs.get_queue_attributes(QueueUrl=stack.outputs[output], AttributeNames=names)["Attributes"]
         return {name: int(attributes[attribute]) for name, attribute in DEPTHS.items()}
 
+    routes: dict[tuple[str, str], Callable[[dict[str, str]], object]] = {
+        ("GET", "/token"): lambda query: {"token": issuer.token(query.get("user", DEFAULT_USER))},
+        ("GET", "/queues"): lambda _: {"queue": depth("QueueUrl"), "dead_letters": depth("DeadLetterQueueUrl")},
+        ("GET", "/dead-letters"): lambda _: {"dead_letters": [asdict(letter) for letter in dead_letters(stack)]},
+        ("POST", "/dead-letters/redrive"): lambda _: {"moved": redrive(stack)},
+    }
+
     def respond(request: Request) -> Response:
         headers = {"Cache-Control": "no-store", "Vary": "Origin"}
         if "Origin" in request.headers:
             headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-        if request.path == "/token" and "user" in request.query:
-            return Response.json({"token": issuer.token(request.query["user"])}, headers=headers)
-        if request.path == "/queues":
-            depths = {"queue": depth("QueueUrl"), "dead_letters": depth("DeadLetterQueueUrl")}
-            return Response.json(depths, headers=headers)
-        return Response.json({"error": "Not found. Use /token?user=<name> or /queues."}, 404, headers)
+            headers["Access-Control-Allow-Headers"] = f"Content-Type, {HEADER}"
+        if request.method == "OPTIONS":
+            return Response(headers=headers)
+        if (request.method, request.path) not in routes:
+            known = ", ".join(" ".join(route) for route in routes)
+            return Response.json({"error": f"Not found. The routes are {known}."}, 404, headers)
+        if request.method == "POST" and HEADER not in request.headers:
+            return Response.json({"error": HEADER_MISSING}, 403, headers)
+        try:
+            return Response.json(routes[request.method, request.path](request.query), headers=headers)
+        except LocalError as error:
+            return Response.json({"error": str(error)}, 503, headers)
 
-    with serve(respond, origins) as server:
-        urls = {
-            "CallRejectUrl": stack.call_reject_url,
-            "CallRejectAsyncUrl": stack.call_reject_async_url,
-            "TokenUrl": f"{server.url}/token",
-            "QueuesUrl": f"{server.url}/queues",
-        }
-        url = f"{stack.simulator_url}/page/stack"
-        requests.put(url, json=urls, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
-        yield f"{stack.simulator_url}/"
+    return respond

@@ -59,7 +59,7 @@ SETTINGS = _object(
     clock_offset={"type": "number"},
     second_rejection={"enum": [answer.value for answer in SecondRejection]},
 )
-_STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl"]
+_STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl"]
 PAGE_STACK = _object(_STACK_URLS, **{name: {"type": "string", "pattern": "^http://"} for name in _STACK_URLS})
 
 

@@ -13,7 +13,7 @@ import trustme
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from local.access import HEADER, rejection
+from local.access import HEADER, HEADER_MISSING, rejection
 from local.page import routes as page
 from local.zim_simulator.control import routes
 from local.zim_simulator.faults import respond
@@ -68,7 +68,7 @@ async def _check_access(request: web.Request, handler: Handler) -> web.StreamRes
     )
     is_change = request.method not in {"GET", "HEAD"} and request.path != "/"  # at / is ZIM's API
     if reason is None and is_change and HEADER not in request.headers:
-        reason = f"Requests that change something need the header {HEADER}: 1."
+        reason = HEADER_MISSING
     if reason:
         return web.json_response({"error": reason}, status=403)
     return await handler(request)

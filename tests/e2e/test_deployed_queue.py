@@ -1,11 +1,17 @@
 """The deployed queue: each way to send a message, and what happens to it."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
-from local.dead_letters import letters, reason, redrive
+from local.access import HEADER
+from local.dead_letters import DeadLetter, dead_letters, redrive
+from local.issuer import issuer
+from local.page.stack import connect_page
 from local.processes import until
 from local.send import SENDERS, to_queue
 from local.stack import Stack
@@ -50,21 +56,23 @@ def test_the_async_route_rejects_an_invalid_request(stack: Stack) -> None:
     assert (response.json()["member"], response.json()["rule"]) == ("CallId", "maxLength")
 
 
+def wait_for_dead_letters(stack: Stack, count: int) -> list[DeadLetter]:
+    until(lambda: len(dead_letters(stack)) == count, WAIT_SECONDS, "The messages are not in the dead-letter queue")
+    return dead_letters(stack)
+
+
 def test_messages_that_cannot_succeed_are_dead_letters_with_a_reason(stack: Stack) -> None:
     call_id = stack.simulator.ring("user0")
     invalid, unknown_user = body("c" * 33), body("call-1", user="unknown")
     for message in (invalid, unknown_user, body(call_id)):
         to_queue(stack, message)
-    reasons: dict[str, str] = {}
-
-    def all_found() -> bool:
-        reasons.update((letter["Body"], reason(letter)) for letter in letters(stack))
-        return reasons.keys() == {invalid, unknown_user}
-
-    until(all_found, WAIT_SECONDS, "The messages are not in the dead-letter queue")
+    letters = {letter.request["CallId"]: letter for letter in wait_for_dead_letters(stack, 2)}
     wait_until_rejected(stack, call_id)
-    assert reasons[invalid].startswith("InvalidRequest: ")
-    assert reasons[unknown_user].startswith("UserNotRegistered: ")
+    assert letters["c" * 33].outcome == "InvalidRequest"
+    assert letters["c" * 33].detail.startswith("CallId ")
+    assert letters["call-1"].outcome == "UserNotRegistered"
+    assert letters["call-1"].request == json.loads(unknown_user)
+    assert time.time() - WAIT_SECONDS < letters["call-1"].sent < time.time()
 
 
 def test_a_retryable_error_is_retried_after_one_and_two_seconds(stack: Stack) -> None:
@@ -78,9 +86,60 @@ def test_a_retryable_error_is_retried_after_one_and_two_seconds(stack: Stack) ->
     assert 2 <= third - second < 10
 
 
-def test_a_dead_letter_can_be_moved_back_to_the_queue(stack: Stack) -> None:
+def send_dead_letters(stack: Stack, count: int) -> None:
+    """Send messages straight to the dead-letter queue, as SQS does if the function fails each time."""
+    url = stack.outputs["DeadLetterQueueUrl"]
+    for number in range(count):
+        stack.client("sqs").send_message(QueueUrl=url, MessageBody=body(f"call-{number}"))
+
+
+def test_every_listing_shows_all_dead_letters(stack: Stack) -> None:
+    send_dead_letters(stack, 25)
+    first, second = dead_letters(stack), dead_letters(stack)
+    assert [letter.request["CallId"] for letter in first] == [f"call-{number}" for number in range(25)]
+    assert {letter.outcome for letter in first} == {"ReceivedTooOften"}
+    assert second == first
+
+
+def test_simultaneous_listings_show_all_dead_letters(stack: Stack) -> None:
+    send_dead_letters(stack, 25)
+    with ThreadPoolExecutor() as pool:
+        listings = list(pool.map(dead_letters, [stack] * 8))
+    assert [len(listing) for listing in listings] == [25] * 8
+
+
+def test_dead_letters_are_listed_and_moved_back_to_the_queue(stack: Stack) -> None:
     call_id = stack.simulator.ring("user0")
     stack.simulator.fault("code", code=660500002)
     to_queue(stack, body(call_id))
-    until(lambda: redrive(stack) == 1, WAIT_SECONDS, "The message is not in the dead-letter queue")
+    wait_for_dead_letters(stack, 1)
+    assert redrive(stack) == 1
+    assert dead_letters(stack) == []
+    assert redrive(stack) == 0
     wait_until_rejected(stack, call_id)
+
+
+def test_the_page_lists_dead_letters_and_moves_them_back(stack: Stack) -> None:
+    call_ids = [stack.simulator.ring("user0") for _ in range(12)]
+    stack.simulator.fault("code", code=660500002, times=12)
+    for call_id in call_ids:
+        to_queue(stack, body(call_id))
+    wait_for_dead_letters(stack, 12)
+    with issuer() as oidc, connect_page(stack, oidc) as page:
+        url = requests.get(f"{page}page/overview", timeout=WAIT_SECONDS).json()["stack"]["DeadLettersUrl"]
+
+        def listed() -> list[dict[str, object]]:
+            letters: list[dict[str, object]] = requests.get(url, timeout=WAIT_SECONDS).json()["dead_letters"]
+            return letters
+
+        first = listed()
+        assert {letter["outcome"] for letter in first} == {"UserNotRegistered"}
+        assert first[0].keys() == {"message_id", "outcome", "detail", "request", "sent"}
+        assert len(first) == 12
+        assert listed() == first
+        assert requests.post(f"{url}/redrive", timeout=WAIT_SECONDS).status_code == 403
+        assert listed() == first
+        moved = requests.post(f"{url}/redrive", headers={HEADER: "1"}, timeout=WAIT_SECONDS)
+        assert moved.json() == {"moved": 12}
+        assert listed() == []
+    wait_until_rejected(stack, *call_ids)

@@ -1,5 +1,6 @@
 """`make run` and the other make targets for a running stack, as in a terminal."""
 
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from local.processes import HOST, free_port
-from local.stack import STATE_FILE
+from local.dead_letters import dead_letters
+from local.processes import HOST, free_port, until
+from local.send import to_queue
+from local.stack import STATE_FILE, running
 from tests.support.make_run import STOP_SECONDS, environment, make_run
 from tests.support.paths import ROOT
 
@@ -78,6 +81,21 @@ def test_the_curl_command_can_be_pasted(terminal: Terminal) -> None:
 def test_make_invoke_sends_a_sample_event(terminal: Terminal) -> None:
     completed = run_command(["make", "invoke", "EVENT=events/CallRejectFunction/direct.json"])
     assert '"Code":0' in completed.stdout.replace(" ", "")
+
+
+def test_dead_letters_are_listed_each_time_until_they_are_moved_back(terminal: Terminal) -> None:
+    stack = running()
+    call_id = stack.simulator.ring("user0")
+    stack.simulator.fault("code", code=660500002)
+    to_queue(stack, json.dumps({"FromUserId": "user0", "CallId": call_id}))
+    until(lambda: bool(dead_letters(stack)), COMMAND_SECONDS, "The message is not in the dead-letter queue")
+    first = run_command(["make", "dead-letters"]).stdout
+    assert "UserNotRegistered: " in first
+    assert f'"CallId": "{call_id}"' in first
+    assert "Dead letters: 1." in first
+    assert run_command(["make", "dead-letters"]).stdout == first
+    assert run_command(["make", "redrive"]).stdout == "Messages moved back to the queue: 1\n"
+    assert run_command(["make", "dead-letters"]).stdout == "Dead letters: 0\n"
 
 
 def test_a_port_in_use_is_an_error_that_names_the_port_and_the_setting(terminal: Terminal) -> None:

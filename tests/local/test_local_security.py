@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local.access import HEADER, rejection
+from local.access import HEADER, HEADER_MISSING, rejection
 from local.issuer import issuer
 from local.page.stack import connect_page
 from local.processes import HOST, free_port
@@ -128,6 +128,19 @@ def test_a_browser_does_not_get_permission_to_send_the_header(stack: Stack) -> N
     response = requests.options(f"{stack.simulator_url}/simulator/reset", headers=preflight, timeout=SECONDS)
     assert response.status_code == 403
     assert not [name for name in response.headers if name.startswith("Access-Control-")]
+
+
+def test_only_the_page_gets_permission_to_move_dead_letters(urls: dict[str, str]) -> None:
+    url = f"http://{urlsplit(urls['tokens']).netloc}/dead-letters/redrive"
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": HEADER}
+    page = f"http://{urlsplit(urls['page']).netloc}"
+    accepted = requests.options(url, headers={**preflight, "Origin": page}, timeout=SECONDS)
+    assert (accepted.status_code, accepted.headers["Access-Control-Allow-Origin"]) == (200, page)
+    assert HEADER in accepted.headers["Access-Control-Allow-Headers"]
+    rejected = requests.options(url, headers={**preflight, "Origin": "http://127.0.0.1:1"}, timeout=SECONDS)
+    assert rejected.status_code == 403
+    assert not [name for name in rejected.headers if name.startswith("Access-Control-")]
+    assert requests.post(url, timeout=SECONDS).json() == {"error": HEADER_MISSING}
 
 
 def test_the_page_cannot_be_shown_in_a_frame(urls: dict[str, str]) -> None:
