@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import requests
 from botocore.auth import SigV4Auth
@@ -121,13 +120,11 @@ def _run_client(stack: Stack, pending: Requests, responses: list[Response], stop
 
 def _send(stack: Stack, session: requests.Session, body: str) -> Response:
     """Send a signed request, like `Stack.post`, but on a persistent connection."""
-    address = urlsplit(stack.call_reject_url)
     signed = AWSRequest("POST", stack.call_reject_url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(Credentials(stack.access_key, stack.secret_key), "execute-api", REGION).add_auth(signed)
-    url, headers = f"{stack.emulator_url}{address.path}", {**signed.headers, "Host": address.netloc}
     start = time.monotonic()
     try:
-        label = _label(session.post(url, data=body, headers=headers, timeout=API_SECONDS))
+        label = _label(session.post(signed.url, data=body, headers=dict(signed.headers), timeout=API_SECONDS))
     except requests.RequestException as error:
         label = type(error).__name__
     end = time.monotonic()

@@ -28,9 +28,10 @@ from local.access import rejection
 ORIGINS = frozenset(filter(None, os.environ.get("ALLOWED_ORIGINS", "").split(",")))
 """The origins of the pages that can send requests to deployed APIs."""
 
-_API_HOST = re.compile(r"[a-f0-9]{8}\.execute-api\.localhost(:[0-9]+)?")
-_API_PATH = re.compile(r"/call-reject(/async)?")
-"""Paths of the deployed API. MiniStack has routes of its own on every host, which the check of signatures protects."""
+_API_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?")
+"""The hosts without a service of MiniStack. A name such as `bucket.s3.localhost` selects one before the path does."""
+_API_PATH = re.compile(r"/_aws/execute-api/[0-9a-f]{8}(/[\w-]+)+", re.ASCII)
+"""Paths of deployed HTTP APIs. MiniStack also has routes of its own, which the check of signatures protects."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEALTH = "/_ministack/health"
