@@ -151,8 +151,8 @@ def test_a_rejection_names_the_member_and_the_rule(members: Any, member: str, ru
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ([], "FromUserId and CallId, optionally Reason or ExtendedData"),
-        ({**VALID, "extra": ""}, "FromUserId and CallId, optionally Reason or ExtendedData"),
+        ([], "CallId, FromUserId unless a token identifies the user"),
+        ({**VALID, "extra": ""}, "CallId, FromUserId unless a token identifies the user"),
         ({"CallId": "call-1"}, "1 to 32 bytes"),
         ({**VALID, "FromUserId": ""}, "1 to 32 bytes"),
         ({"FromUserId": "user0"}, "1 to 32 characters"),

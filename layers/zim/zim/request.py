@@ -30,8 +30,8 @@ USER_ID_SCHEMA: dict[str, Any] = {
 
 SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
-    "description": "a JSON object with FromUserId and CallId, optionally Reason or ExtendedData, optionally ExpiresAt, "
-    "and no other members",
+    "description": "a JSON object with CallId, FromUserId unless a token identifies the user, optionally Reason or "
+    "ExtendedData, optionally ExpiresAt, and no other members",
     "type": "object",
     "required": ["FromUserId", "CallId"],
     "additionalProperties": False,
