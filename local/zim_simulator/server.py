@@ -25,6 +25,12 @@ HOST = "127.0.0.1"
 # Long enough that the simulated ZIM, not the HTTP parser, rejects an ExtendedData that is too long.
 MAX_REQUEST_LINE_BYTES = 65536
 SHUTDOWN_SECONDS = 0.1
+GREETING = """ZIM simulator of the CallReject local stack.
+
+{url}/page/            the page, for a browser
+{url}/?Action=...      ZIM's server API
+{url}/simulator/...    calls, faults and settings: docs/local-stack.md
+"""
 
 _random = random.SystemRandom()
 
@@ -82,6 +88,8 @@ async def _forbid_frames(_: web.Request, response: web.StreamResponse) -> None:
 async def _receive(request: web.Request) -> web.StreamResponse:
     if page.is_page_request(request):
         raise web.HTTPFound("/page/")
+    if request.method == "GET" and not request.query_string:
+        return web.Response(text=GREETING.format(url=f"{request.scheme}://{request.host}"))
     simulator = request.app[SIMULATOR]
     zim = simulator.zim  # a reset replaces simulator.zim while this request waits
     client_port = request.transport.get_extra_info("peername")[1] if request.transport else 0

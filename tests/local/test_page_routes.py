@@ -1,5 +1,6 @@
 """What the simulator serves for the page. tests/page tests the page itself."""
 
+import re
 import time
 from types import SimpleNamespace
 
@@ -21,8 +22,17 @@ def test_other_requests_to_the_root_go_to_zim(sim: Simulator) -> None:
     sim.ring("bob", call_id="call")
     from_a_browser = requests.get(sim.url, params=parameters(), headers=BROWSER, timeout=TIMEOUT_SECONDS)
     assert from_a_browser.json()["Code"] == 0
-    assert get(sim, "/", Accept="application/json").json()["Code"] == 100000006
+    assert get(sim, "/?Action=CallReject").json()["Code"] == 100000001
     assert requests.post(f"{sim.url}/", headers=BROWSER, timeout=TIMEOUT_SECONDS).json()["Code"] == 100000006
+
+
+def test_a_terminal_gets_the_address_of_the_page(sim: Simulator) -> None:
+    greeting = get(sim, "/").text
+    assert f"{sim.url}/page/" in greeting
+    assert sim.requests() == []
+    page = re.search(r"http://\S+/page/", greeting)
+    assert page
+    assert "<title>CallReject" in requests.get(page[0], timeout=TIMEOUT_SECONDS).text
 
 
 def test_the_overview_counts_requests_and_those_over_the_rate_limit(sim: Simulator) -> None:

@@ -353,7 +353,7 @@ def test_a_connection_is_aborted(
     with pytest.raises(requests.RequestException, match=error):
         sim.call_reject()
     with pytest.raises(requests.RequestException, match=error):
-        requests.get(sim.https_url, verify=str(sim.ca_file), timeout=TIMEOUT_SECONDS)
+        requests.get(f"{sim.https_url}/?Action=CallReject", verify=str(sim.ca_file), timeout=TIMEOUT_SECONDS)
     assert sim.call("call").state == state
 
 
@@ -378,7 +378,7 @@ def test_a_huge_response_has_its_size_and_can_be_aborted(sim: Simulator) -> None
     assert "Content-Length" not in response.headers
     assert (len(response.content), response.json()["Code"]) == (3_000_000, 0)
     sim.fault("huge", size=10**9)
-    with requests.get(sim.url, timeout=TIMEOUT_SECONDS, stream=True) as response:
+    with requests.get(f"{sim.url}/?Action=CallReject", timeout=TIMEOUT_SECONDS, stream=True) as response:
         assert next(response.iter_content(1000))
     assert sim.code(Action="") == 100000006
 
@@ -466,10 +466,11 @@ def test_the_command_stops_on_a_signal_even_with_open_connections(number: signal
         sim = SimulatorClient(url)
         sim.fault("huge", size=10**12)
         sim.fault("hang")
-        with requests.get(url, timeout=TIMEOUT_SECONDS, stream=True) as response:
+        zim_url = f"{url}/?Action=CallReject"
+        with requests.get(zim_url, timeout=TIMEOUT_SECONDS, stream=True) as response:
             next(response.iter_content(1000))
         with pytest.raises(requests.ReadTimeout):
-            requests.get(url, timeout=0.1)
+            requests.get(zim_url, timeout=0.1)
         process.send_signal(number)
         try:
             assert process.communicate(timeout=TIMEOUT_SECONDS) == ("", "")
