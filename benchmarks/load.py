@@ -124,7 +124,8 @@ def _send(stack: Stack, session: requests.Session, body: str) -> Response:
     SigV4Auth(Credentials(stack.access_key, stack.secret_key), "execute-api", REGION).add_auth(signed)
     start = time.monotonic()
     try:
-        label = _label(session.post(stack.call_reject_url, data=body, headers=dict(signed.headers), timeout=API_SECONDS))
+        headers = dict(signed.headers)
+        label = _label(session.post(stack.call_reject_url, data=body, headers=headers, timeout=API_SECONDS))
     except requests.RequestException as error:
         label = type(error).__name__
     end = time.monotonic()

@@ -25,7 +25,7 @@ export async function callReject(url, token, request) {
       }
       wait = Number(response.headers.get("Retry-After")) || pause;
     } catch (error) {
-      console.warn(`CallReject: no response, or no token: ${error.message}`);
+      console.warn(`CallReject: no response, or no token: ${error.message}`, error.cause ?? "");
     }
     if (Date.now() / 1000 + wait >= request.ExpiresAt) return false;
     await new Promise((resolve) => setTimeout(resolve, wait * 1000));

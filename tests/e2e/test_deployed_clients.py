@@ -1,8 +1,9 @@
-"""The JavaScript in docs/clients, run by Node.js against the deployed stack."""
+"""The JavaScript and the Python in docs/clients, run against the deployed stack at its printed address."""
 
 import json
 import secrets
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from local.processes import HOST, free_port
 from tests.e2e.conftest import JwtStack, wait_until_rejected
 from tests.support.http_server import Request, Response, Server, serve
 from tests.support.paths import DOCS
@@ -21,13 +23,29 @@ NODE = Path(sysconfig.get_path("scripts")) / "node"
 RUN_SECONDS = 60.0
 RINGING_SECONDS = 20.0
 
-CALL_REJECT = f"""
+JAVASCRIPT = f"""
 import {{ callReject }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())};
 const given = JSON.parse(process.argv[1]);
 const ExpiresAt = Math.ceil(Date.now() / 1000 + given.seconds);
 const request = {{ CallId: given.CallId, Reason: "decline", ExpiresAt }};
 console.log(await callReject(given.url, async () => given.token, request));
 """
+
+PYTHON = f"""
+import json, logging, math, runpy, sys, time
+logging.basicConfig()
+call_reject = runpy.run_path({str(CLIENTS / "call_reject.py")!r})["call_reject"]
+given = json.loads(sys.argv[1])
+expires_at = math.ceil(time.time() + given["seconds"])
+request = {{"CallId": given["CallId"], "Reason": "decline", "ExpiresAt": expires_at}}
+print(json.dumps(call_reject(given["url"], lambda: given["token"], request)))
+"""
+
+COMMANDS: dict[str, list[str | Path]] = {
+    "JavaScript": [NODE, "--input-type=module", "--eval", JAVASCRIPT, "--"],
+    "Python": [sys.executable, "-c", PYTHON],
+}
+"""Commands that call `callReject` or `call_reject` with the JSON object in their last argument."""
 
 SERVICE_WORKER = f"""
 const given = JSON.parse(process.argv[1]);
@@ -55,11 +73,32 @@ console.log(JSON.stringify({{ actions: shown[0].actions.map((action) => action.a
 
 
 @dataclass
-class Proxy:
-    """A server between Node.js and the stack. Node.js does not resolve the API's host name on every system."""
+class Client:
+    """A user of the deployed stack, and a language of the code that rejects the user's calls."""
 
     jwt_stack: JwtStack
     user: str
+    language: str
+
+    def call_reject(
+        self, call_id: str, url: str | None = None, token: str | None = None, seconds: float = RINGING_SECONDS
+    ) -> tuple[bool, str]:
+        """Run callReject, by default with `CallRejectUrl`; return its result and what it logs."""
+        completed = run(
+            COMMANDS[self.language],
+            url=url or self.jwt_stack.stack.call_reject_url,
+            token=token or self.jwt_stack.issuer.token(self.user),
+            CallId=call_id,
+            seconds=seconds,
+        )
+        return json.loads(completed.stdout), completed.stderr
+
+
+@dataclass
+class Proxy:
+    """A server between the client and the stack, which can give responses of its own."""
+
+    jwt_stack: JwtStack
     server: Server | None = None
     planned: list[Response | None] = field(default_factory=list)
     """What the next requests get instead of the stack's response; None closes the connection."""
@@ -67,7 +106,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The base URL."""
+        """The URL in place of `CallRejectUrl`."""
         assert self.server
         return self.server.url
 
@@ -86,119 +125,125 @@ class Proxy:
 
     def _forward(self, request: Request) -> Response:
         stack = self.jwt_stack.stack
-        urls = {"/call-reject": stack.call_reject_url, "/call-reject/async": stack.call_reject_async_url}
         headers = {"Authorization": request.headers["Authorization"]}
-        response = stack.request("POST", urls[request.path], request.body, headers, signed=False)
+        response = stack.request("POST", stack.call_reject_url, request.body, headers, signed=False)
         kept = ("Content-Type", "Retry-After")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         return Response(response.status_code, response.content, headers)
 
-    def call_reject(
-        self, call_id: str, path: str = "/call-reject", token: str | None = None, seconds: float = RINGING_SECONDS
-    ) -> tuple[bool, str]:
-        """Run callReject of call_reject.mjs for the user; return its result and what it logs to the console."""
-        token = token or self.jwt_stack.issuer.token(self.user)
-        completed = run_node(CALL_REJECT, url=self.url + path, token=token, CallId=call_id, seconds=seconds)
-        return json.loads(completed.stdout), completed.stderr
 
-    def click(self, call_id: str, action: str) -> Any:
-        """Run the handlers of service_worker.mjs, with stand-ins for the browser, and return what they did."""
-        token = self.jwt_stack.issuer.token(self.user)
-        completed = run_node(SERVICE_WORKER, url=self.url, token=token, CallId=call_id, action=action)
-        return json.loads(completed.stdout)
+def run(command: list[str | Path], **given: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, json.dumps(given)], capture_output=True, text=True, check=True, timeout=RUN_SECONDS
+    )
 
 
-def run_node(script: str, **given: Any) -> subprocess.CompletedProcess[str]:
-    command: list[str | Path] = [NODE, "--input-type=module", "--eval", script, "--", json.dumps(given)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=RUN_SECONDS)
+@pytest.fixture
+def user(jwt_stack: JwtStack) -> str:
+    """Another user in each test, because the API limits the requests of one user."""
+    user = f"user-{secrets.token_hex(4)}"
+    jwt_stack.stack.simulator.register(user)
+    return user
+
+
+@pytest.fixture(params=COMMANDS)
+def client(jwt_stack: JwtStack, user: str, request: pytest.FixtureRequest) -> Client:
+    """The user with the client code of each language."""
+    return Client(jwt_stack, user, request.param)
 
 
 @pytest.fixture
 def proxy(jwt_stack: JwtStack) -> Iterator[Proxy]:
-    """A proxy for another user in each test, because the API limits the requests of one user."""
-    proxy = Proxy(jwt_stack, user=f"user-{secrets.token_hex(4)}")
-    jwt_stack.stack.simulator.register(proxy.user)
+    """A proxy in front of `CallRejectUrl`."""
+    proxy = Proxy(jwt_stack)
     with serve(proxy.respond) as proxy.server:
         yield proxy
 
 
 @pytest.fixture
-def call_id(jwt_stack: JwtStack, proxy: Proxy) -> str:
+def call_id(jwt_stack: JwtStack, user: str) -> str:
     """A call that rings for the user."""
-    return jwt_stack.stack.simulator.ring(proxy.user)
+    return jwt_stack.stack.simulator.ring(user)
 
 
-def test_a_call_is_rejected_with_the_extended_data_of_the_uikit(
-    jwt_stack: JwtStack, proxy: Proxy, call_id: str
-) -> None:
-    assert proxy.call_reject(call_id) == (True, "")
-    assert proxy.statuses == [200]
-    sent = json.loads(jwt_stack.stack.simulator.call(call_id).extended_data[proxy.user])
+def test_a_call_is_rejected_with_the_extended_data_of_the_uikit(client: Client, call_id: str) -> None:
+    assert client.call_reject(call_id) == (True, "")
+    sent = json.loads(client.jwt_stack.stack.simulator.call(call_id).extended_data[client.user])
     assert sent == {"invitation_id": "", "reason": "decline", "custom_data": "", "v": "f1.0"}
 
 
-def test_a_queued_request_is_a_success(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
-    assert proxy.call_reject(call_id, "/call-reject/async") == (True, "")
-    assert proxy.statuses == [202]
-    wait_until_rejected(jwt_stack.stack, call_id)
+def test_a_queued_request_is_a_success(client: Client, call_id: str) -> None:
+    assert client.call_reject(call_id, client.jwt_stack.stack.call_reject_async_url) == (True, "")
+    wait_until_rejected(client.jwt_stack.stack, call_id)
 
 
-def test_a_closed_invitation_is_a_success(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
-    jwt_stack.stack.simulator.end(call_id)
-    assert proxy.call_reject(call_id) == (True, "")
+def test_a_closed_invitation_is_a_success(client: Client, proxy: Proxy, call_id: str) -> None:
+    client.jwt_stack.stack.simulator.end(call_id)
+    assert client.call_reject(call_id, proxy.url) == (True, "")
     assert proxy.statuses == [409]
 
 
-def test_a_retryable_error_is_retried_after_retry_after(jwt_stack: JwtStack, proxy: Proxy, call_id: str) -> None:
-    jwt_stack.stack.simulator.fault("code", code=1)
-    assert proxy.call_reject(call_id)[0]
+def test_a_retryable_error_is_retried_after_retry_after(client: Client, proxy: Proxy, call_id: str) -> None:
+    client.jwt_stack.stack.simulator.fault("code", code=1)
+    assert client.call_reject(call_id, proxy.url)[0]
     assert proxy.statuses == [503, 200]
     (pause,) = proxy.seconds()
     assert 5 <= pause < 8
 
 
-def test_without_retry_after_the_pauses_grow(proxy: Proxy, call_id: str) -> None:
+def test_without_retry_after_the_pauses_grow(client: Client, proxy: Proxy, call_id: str) -> None:
     proxy.planned = [None, Response.json({"message": "Internal Server Error"}, status=500)]
-    done, log = proxy.call_reject(call_id)
+    done, log = client.call_reject(call_id, proxy.url)
     assert done
-    assert log
+    assert "CallReject: no response, or no token: " in log
     assert proxy.statuses == [500, 200]
     first, second = proxy.seconds()
     assert 1 <= first < 2 <= second
 
 
-def test_an_error_that_is_not_retryable_is_logged_and_not_retried(
-    jwt_stack: JwtStack, proxy: Proxy, call_id: str
-) -> None:
-    jwt_stack.stack.simulator.fault("code", code=100000005)
-    done, log = proxy.call_reject(call_id)
+def test_an_error_that_is_not_retryable_is_logged_and_not_retried(client: Client, call_id: str) -> None:
+    client.jwt_stack.stack.simulator.fault("code", code=100000005)
+    done, log = client.call_reject(call_id)
     assert not done
-    assert proxy.statuses == [502]
     assert "502 urn:problem-type:call-reject:ZimConfigurationError" in log
+    assert len(client.jwt_stack.stack.simulator.requests()) == 1
 
 
-def test_an_invalid_token_is_logged_and_not_retried(proxy: Proxy, call_id: str) -> None:
-    done, log = proxy.call_reject(call_id, token="invalid")
+def test_an_invalid_token_is_logged_and_not_retried(client: Client, proxy: Proxy, call_id: str) -> None:
+    done, log = client.call_reject(call_id, proxy.url, token="invalid")
     assert not done
     assert proxy.statuses == [401]
     assert "401" in log
 
 
-def test_no_retry_starts_after_the_invitation_has_timed_out(proxy: Proxy, call_id: str) -> None:
+def test_no_retry_starts_after_the_invitation_has_timed_out(client: Client, proxy: Proxy, call_id: str) -> None:
     throttled = Response.json({"message": "Too Many Requests"}, status=429, headers={"Retry-After": "1"})
     proxy.planned = [throttled] * 5
-    assert not proxy.call_reject(call_id, seconds=1.9)[0]
+    assert not client.call_reject(call_id, proxy.url, seconds=1.9)[0]
     assert len(proxy.statuses) in {2, 3}  # ExpiresAt is in whole seconds
 
 
-def test_decline_in_a_notification_of_a_browser_rejects_the_call(
-    jwt_stack: JwtStack, proxy: Proxy, call_id: str
-) -> None:
-    assert proxy.click(call_id, "decline") == {"actions": ["decline"], "closed": 1, "results": [True]}
-    assert proxy.statuses == [202]
+@pytest.mark.parametrize("language", COMMANDS)
+def test_the_log_says_why_there_is_no_connection(jwt_stack: JwtStack, user: str, language: str, call_id: str) -> None:
+    nowhere = f"http://{HOST}:{free_port()}/call-reject"
+    done, log = Client(jwt_stack, user, language).call_reject(call_id, nowhere, seconds=0.5)
+    assert not done
+    assert "ECONNREFUSED" in log or "Connection refused" in log
+
+
+def click(jwt_stack: JwtStack, user: str, call_id: str, action: str) -> Any:
+    """Run the handlers of service_worker.mjs, with stand-ins for the browser, and return what they did."""
+    stack, token = jwt_stack.stack, jwt_stack.issuer.token(user)
+    url = stack.call_reject_url.removesuffix("/call-reject")
+    command: list[str | Path] = [NODE, "--input-type=module", "--eval", SERVICE_WORKER, "--"]
+    return json.loads(run(command, url=url, token=token, CallId=call_id, action=action).stdout)
+
+
+def test_decline_in_a_notification_of_a_browser_rejects_the_call(jwt_stack: JwtStack, user: str, call_id: str) -> None:
+    assert click(jwt_stack, user, call_id, "decline") == {"actions": ["decline"], "closed": 1, "results": [True]}
     wait_until_rejected(jwt_stack.stack, call_id)
 
 
-def test_a_click_elsewhere_on_the_notification_sends_no_request(proxy: Proxy, call_id: str) -> None:
-    assert proxy.click(call_id, "") == {"actions": ["decline"], "closed": 0, "results": []}
-    assert proxy.statuses == []
+def test_a_click_elsewhere_on_the_notification_sends_no_request(jwt_stack: JwtStack, user: str, call_id: str) -> None:
+    assert click(jwt_stack, user, call_id, "") == {"actions": ["decline"], "closed": 0, "results": []}
+    assert jwt_stack.stack.simulator.requests() == []

@@ -1,0 +1,55 @@
+"""Rejects a call invitation with the token of its user. See docs/clients.md."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests import codes
+
+logger = logging.getLogger(__name__)
+
+
+def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> bool:
+    """Reject a call and return True if it is rejected, queued or already over.
+
+    Parameters
+    ----------
+    url
+        CallRejectUrl, or CallRejectAsyncUrl to get a response before the call is rejected.
+    token
+        Returns a valid token of the user; called before each attempt.
+    request
+        `CallId`, `ExpiresAt` and optionally `Reason` or `ExtendedData`. ExpiresAt is the Unix time in seconds when the
+        invitation stops ringing. No retry starts later.
+    """
+    pause = 1
+    while True:
+        wait = pause
+        try:
+            headers = {"Authorization": f"Bearer {token()}"}
+            response = requests.post(url, json=request, headers=headers, timeout=30)
+        except requests.RequestException as error:
+            logger.warning("CallReject: no response, or no token: %s", error)
+        else:
+            status = response.status_code
+            if status in {200, 202, 409}:
+                return True
+            problem = _problem(response)
+            if not problem.get("retryable", status == codes.too_many_requests or status >= codes.server_error):
+                logger.error("CallReject: %d %s", status, problem.get("type") or problem.get("message"))
+                return False
+            wait = int(response.headers.get("Retry-After", pause))
+        if time.time() + wait >= request["ExpiresAt"]:
+            return False
+        time.sleep(wait)
+        pause = min(pause * 2, 30)
+
+
+def _problem(response: requests.Response) -> dict[str, Any]:
+    try:
+        problem = response.json()
+    except requests.JSONDecodeError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
