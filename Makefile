@@ -21,13 +21,19 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build package sbom run invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
+.PHONY: help setup build package sbom run url token invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: setup $(BUILT) ## deploy the stack on this machine and reject a call; Ctrl-C ends it
 	@.venv/bin/python -u -m local.run
+
+url: ## print the address of POST /call-reject of the running stack
+	@.venv/bin/python -m local.client url
+
+token: ## print a token for a user of the running stack: make token USER=alice
+	@.venv/bin/python -m local.client token "$(if $(filter command,$(word 1,$(origin USER))),$(USER))"
 
 invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
 	@.venv/bin/python -m local.invoke "$(EVENT)"
