@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
+MIN_PORT = 1024
+"""Lower ports are reserved for root."""
+
+MAX_PORT = 65535
 STOP_SECONDS = 10.0
 PARENT_SECONDS = 0.2
 
@@ -37,16 +41,39 @@ def free_port() -> int:
         return port
 
 
-def require_free(port: int, setting: str) -> None:
-    """Raise `LocalError` if a port is in use. `setting` is the environment variable that changes the port."""
+def port_of(setting: str, default: int) -> int:
+    """Return the port in an environment variable. Raise `LocalError` if its value is not a port."""
+    value = os.environ.get(setting) or str(default)
+    if not (value.isdecimal() and MIN_PORT <= int(value) <= MAX_PORT):
+        raise LocalError(f"{setting}={value} is not a port. Set it to a number from {MIN_PORT} to {MAX_PORT}.")
+    return int(value)
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Raise `LocalError` with all ports that are in use.
+
+    Parameters
+    ----------
+    ports
+        ports by the environment variable that changes them.
+    """
+    if len(set(ports.values())) < len(ports):
+        raise LocalError(f"{' and '.join(ports)} must be different ports.")
+    used = {setting: port for setting, port in ports.items() if not _is_free(port)}
+    if used:
+        names = ", ".join(f"port {port} ({setting})" for setting, port in used.items())
+        others = " ".join(f"{setting}={free_port()}" for setting in used)
+        raise LocalError(f"In use: {names}. Stop the programs that use them, or choose others: make run {others}")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
         except OSError:
-            raise LocalError(
-                f"Port {port} is in use. Stop the program that uses it, or set {setting} to another port."
-            ) from None
+            return False
+        return True
 
 
 def until(condition: Callable[[], bool], seconds: float, failure: str) -> float:

@@ -1,7 +1,6 @@
 """`make run`: deploy the stack on this machine, reject a call as a demonstration, and run until Ctrl-C."""
 
 import json
-import os
 import signal
 import threading
 from typing import Any
@@ -9,31 +8,30 @@ from typing import Any
 from local.access import HEADER
 from local.issuer import AUDIENCE, issuer
 from local.page.stack import connect_page
-from local.processes import exit_on_error, stop_with_parent
+from local.processes import exit_on_error, port_of, stop_with_parent
 from local.stack import Stack, deployed, page_origins, recorded
 
-EMULATOR_PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
-SIMULATOR_PORT = int(os.environ.get("SIMULATOR_PORT", "8600"))
+EMULATOR_PORT = 4566
+SIMULATOR_PORT = 8600
 USER = "user0"
 
 
 def main() -> None:
     """Run until Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as in `nohup make run`
+            signal.signal(number, signal.default_int_handler)
     stop_with_parent()
+    ports = port_of("EMULATOR_PORT", EMULATOR_PORT), port_of("SIMULATOR_PORT", SIMULATOR_PORT)
     try:
-        with issuer() as oidc:
+        with recorded(*ports) as record, issuer() as oidc:
             parameters = {
                 "JwtIssuer": oidc.url,
                 "JwtAudience": AUDIENCE,
-                "AllowedOrigins": ",".join(page_origins(SIMULATOR_PORT)),
+                "AllowedOrigins": ",".join(page_origins(ports[1])),
             }
-            with (
-                deployed(EMULATOR_PORT, SIMULATOR_PORT, parameters) as stack,
-                recorded(stack),
-                connect_page(stack, oidc) as page_url,
-            ):
+            with deployed(*ports, parameters) as stack, connect_page(stack, oidc) as page_url:
+                record(stack)
                 token = oidc.token(USER)
                 demonstrate(stack, token)
                 print_instructions(stack, token, page_url)

@@ -1,6 +1,7 @@
 """The stack on one machine: SAM deploys `template.yaml` to MiniStack, and a simulator stands in for ZIM."""
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import boto3
@@ -25,7 +26,9 @@ from local.processes import HOST, LocalError, process, require_free, run, until
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
-STATE_FILE = ROOT / ".local" / "stack.json"
+STATE_FILE = Path(os.environ.get("STACK_FILE", ROOT / ".local" / "stack.json"))
+"""Where `make run` records its stack. Tests set STACK_FILE, so that they run beside the developer's stack."""
+
 STACK_NAME = "call-reject"
 TOPIC_ARNS = [f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw")]
 """SNS topics that can send to the queue."""
@@ -191,8 +194,7 @@ def deployed(
     """
     if not template.exists():
         raise LocalError("The template is not built. Run `make build`.")
-    require_free(emulator_port, "EMULATOR_PORT")
-    require_free(simulator_port, "SIMULATOR_PORT")
+    require_free({"EMULATOR_PORT": emulator_port, "SIMULATOR_PORT": simulator_port})
     emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="call-reject-")))
@@ -294,24 +296,66 @@ def _responds(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def recorded(stack: Stack) -> Iterator[None]:
-    """Write the stack to a file until the block ends, so that the other make targets find it."""
-    STATE_FILE.parent.mkdir(exist_ok=True)
-    STATE_FILE.touch()
-    STATE_FILE.chmod(0o600)  # it contains the keys of the emulator
-    STATE_FILE.write_text(json.dumps(asdict(stack)))
-    try:
-        yield
-    finally:
-        STATE_FILE.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in the folder
-            STATE_FILE.parent.rmdir()
+def recorded(emulator_port: int, simulator_port: int) -> Iterator[Callable[[Stack], None]]:
+    """Reserve this folder for one `make run` until the block ends.
+
+    Yields a function that records the deployed stack in a file, where the other make targets find it. The lock on the
+    file ends with the process, so a file of a killed process is not in the way.
+
+    Raises
+    ------
+    LocalError
+        if another process has reserved the folder.
+    """
+    STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    # The file contains the keys of the emulator.
+    with open(os.open(STATE_FILE, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:  # noqa: PTH123 - Path cannot set the mode
+        if not _lock(file, fcntl.LOCK_EX):
+            raise LocalError(_already_running(json.loads(file.read() or "{}")))
+
+        def record(stack: Stack | None) -> None:
+            state = {
+                "process_id": os.getpid(),
+                "emulator_port": emulator_port,
+                "simulator_port": simulator_port,
+                "stack": asdict(stack) if stack else None,
+            }
+            file.seek(0)
+            file.truncate()
+            json.dump(state, file)
+            file.flush()
+
+        record(None)
+        try:
+            yield record
+        finally:
+            file.truncate(0)
+
+
+def _already_running(state: Mapping[str, Any]) -> str:
+    number = state.get("process_id", "unknown")
+    return f"""A stack is already running in this folder, in process {number}:
+  page and ZIM simulator: http://{HOST}:{state.get("simulator_port")}
+  emulator: http://{HOST}:{state.get("emulator_port")}
+To end it, press Ctrl-C in its terminal, or run `kill {number}`.
+To run another one at the same time, use another clone and other ports."""
 
 
 def running() -> Stack:
     """Return the stack that `make run` runs in another terminal. Raise `LocalError` if there is none."""
-    if STATE_FILE.exists():
-        stack = Stack(**json.loads(STATE_FILE.read_text()))
-        if _responds(f"{stack.simulator_url}/simulator/health"):
-            return stack
+    with contextlib.suppress(FileNotFoundError), STATE_FILE.open("r+") as file:
+        if not _lock(file, fcntl.LOCK_SH):
+            state = json.loads(file.read() or "{}")
+            if not state.get("stack"):
+                raise LocalError("The stack is not deployed yet. Try again when `make run` has printed Ready.")
+            return Stack(**state["stack"])
     raise LocalError("No stack is running. Start one with `make run` in another terminal.")
+
+
+def _lock(file: TextIO, kind: int) -> bool:
+    """Lock a file until it is closed, and return whether that is possible now."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

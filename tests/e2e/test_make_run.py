@@ -7,9 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,8 +17,8 @@ import requests
 from local.dead_letters import dead_letters
 from local.processes import HOST, free_port, until
 from local.send import to_queue
-from local.stack import STATE_FILE, running
-from tests.support.make_run import STOP_SECONDS, environment, make_run
+from local.stack import Stack
+from tests.support.make_run import STOP_SECONDS, environment, make_run, stack_file
 from tests.support.paths import ROOT
 
 READY_SECONDS = 90.0
@@ -31,29 +31,46 @@ class Terminal:
     """A running `make run` that is ready."""
 
     process: subprocess.Popen[bytes]
-    output: str
+    folder: Path
     emulator_port: int
     simulator_port: int
 
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
 
-def run_command(command: list[str], ports: tuple[int, int] | None = None) -> subprocess.CompletedProcess[str]:
-    variables = environment(*ports) if ports else None
+    @property
+    def stack(self) -> Stack:
+        return Stack(**json.loads(stack_file(self.folder).read_text())["stack"])
+
+    def run(self, *command: str, ports: tuple[int, int] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in a second terminal."""
+        return run_command(command, ports or (self.emulator_port, self.simulator_port), self.folder)
+
+
+def run_command(command: Sequence[str], ports: tuple[int, int], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
+        command,
+        cwd=ROOT,
+        env=environment(ports, folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_SECONDS,
     )
 
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    log = tmp_path_factory.mktemp("make-run") / "output"
+    folder = tmp_path_factory.mktemp("make-run")
     ports = free_port(), free_port()
-    with make_run(ports, log) as process:
-        deadline = time.monotonic() + READY_SECONDS
-        while "\nReady." not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        yield Terminal(process, log.read_text(), *ports)
+    with make_run(ports, folder) as process:
+        terminal = Terminal(process, folder, *ports)
+        until(
+            lambda: "\nReady." in terminal.output or process.poll() is not None, READY_SECONDS, "make run was not ready"
+        )
+        assert process.poll() is None, terminal.output
+        yield terminal
 
 
 def test_a_call_is_rejected(terminal: Terminal) -> None:
@@ -73,46 +90,79 @@ def test_the_page_shows_the_stack(terminal: Terminal) -> None:
 def test_the_curl_command_can_be_pasted(terminal: Terminal) -> None:
     lines = terminal.output.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("  TOKEN="))
-    completed = run_command(["bash", "-c", "\n".join(lines[start : start + 3])])
+    completed = terminal.run("bash", "-c", "\n".join(lines[start : start + 3]))
     assert "HTTP/1.1 200" in completed.stdout
     assert '"Code": 0' in completed.stdout
 
 
 def test_make_invoke_sends_a_sample_event(terminal: Terminal) -> None:
-    completed = run_command(["make", "invoke", "EVENT=events/CallRejectFunction/direct.json"])
+    completed = terminal.run("make", "invoke", "EVENT=events/CallRejectFunction/direct.json")
     assert '"Code":0' in completed.stdout.replace(" ", "")
 
 
 def test_dead_letters_are_listed_each_time_until_they_are_moved_back(terminal: Terminal) -> None:
-    stack = running()
+    stack = terminal.stack
     call_id = stack.simulator.ring("user0")
     stack.simulator.fault("code", code=660500002)
     to_queue(stack, json.dumps({"FromUserId": "user0", "CallId": call_id}))
     until(lambda: bool(dead_letters(stack)), COMMAND_SECONDS, "The message is not in the dead-letter queue")
-    first = run_command(["make", "dead-letters"]).stdout
+    first = terminal.run("make", "dead-letters").stdout
     assert "UserNotRegistered: " in first
     assert f'"CallId": "{call_id}"' in first
     assert "Dead letters: 1." in first
-    assert run_command(["make", "dead-letters"]).stdout == first
-    assert run_command(["make", "redrive"]).stdout == "Messages moved back to the queue: 1\n"
-    assert run_command(["make", "dead-letters"]).stdout == "Dead letters: 0\n"
+    assert terminal.run("make", "dead-letters").stdout == first
+    assert terminal.run("make", "redrive").stdout == "Messages moved back to the queue: 1\n"
+    assert terminal.run("make", "dead-letters").stdout == "Dead letters: 0\n"
 
 
-def test_a_port_in_use_is_an_error_that_names_the_port_and_the_setting(terminal: Terminal) -> None:
-    completed = run_command(["make", "run"], (terminal.emulator_port, free_port()))
+def test_a_second_make_run_names_the_first_and_leaves_it_alone(terminal: Terminal) -> None:
+    before = stack_file(terminal.folder).read_text()
+    second = terminal.run("make", "run", ports=(free_port(), free_port()))
+    assert second.returncode != 0
+    assert "A stack is already running in this folder" in second.stderr
+    for port in (terminal.emulator_port, terminal.simulator_port):
+        assert f"http://{HOST}:{port}" in second.stderr
+    (number,) = re.findall(r"`kill (\d+)`", second.stderr)
+    arguments = subprocess.run(["ps", "-o", "args=", "-p", number], capture_output=True, text=True, check=True)  # noqa: S607
+    assert "local.run" in arguments.stdout
+    assert "Traceback" not in second.stderr
+    assert stack_file(terminal.folder).read_text() == before
+    assert terminal.run("make", "dead-letters").returncode == 0
+
+
+def test_all_ports_in_use_are_named_with_their_settings_and_a_command_that_works(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    completed = run_command(["make", "run"], (terminal.emulator_port, terminal.simulator_port), tmp_path)
     assert completed.returncode != 0
-    assert str(terminal.emulator_port) in completed.stderr
-    assert "EMULATOR_PORT" in completed.stderr
+    assert f"port {terminal.emulator_port} (EMULATOR_PORT)" in completed.stderr
+    assert f"port {terminal.simulator_port} (SIMULATOR_PORT)" in completed.stderr
+    assert re.search(r"make run EMULATOR_PORT=\d+ SIMULATOR_PORT=\d+\n", completed.stderr)
     assert "Traceback" not in completed.stderr
 
 
-def test_ctrl_c_stops_all_processes_and_removes_the_state_file(terminal: Terminal) -> None:
-    assert STATE_FILE.exists()
+@pytest.mark.parametrize("value", ["abc", "80000", "-1", "80"])
+def test_an_invalid_port_is_an_error_in_one_sentence(tmp_path: Path, value: str) -> None:
+    completed = run_command(["make", "run", f"EMULATOR_PORT={value}"], (free_port(), free_port()), tmp_path)
+    error = f"make run: EMULATOR_PORT={value} is not a port. Set it to a number from 1024 to 65535."
+    assert error in completed.stderr.splitlines()
+    assert "Traceback" not in completed.stderr
+
+
+def test_the_other_targets_say_that_no_stack_is_running(tmp_path: Path) -> None:
+    for target in ("dead-letters", "redrive", "logs", "send", "invoke"):
+        command = ["make", target, "TO=bus", "EVENT=events/CallRejectFunction/direct.json"]
+        completed = run_command(command, (free_port(), free_port()), tmp_path)
+        assert f"make {target}: No stack is running. Start one with `make run`" in completed.stderr
+
+
+def test_ctrl_c_stops_all_processes(terminal: Terminal) -> None:
     os.killpg(terminal.process.pid, signal.SIGINT)
     terminal.process.wait(STOP_SECONDS)
+    assert "Stopped. Nothing is left running." in terminal.output
     for port in (terminal.emulator_port, terminal.simulator_port):
         with socket.socket() as client:
             assert client.connect_ex((HOST, port)) != 0
-    assert not STATE_FILE.exists()
+    assert "No stack is running." in terminal.run("make", "dead-letters").stderr
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
     assert not [line for line in processes.splitlines() if str(terminal.simulator_port) in line]

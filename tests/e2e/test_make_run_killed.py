@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import HOST, free_port, until
-from tests.support.make_run import make_run
+from tests.support.make_run import make_run, stack_file
 
 SECONDS = 60.0
 
@@ -32,7 +32,7 @@ def ports() -> tuple[int, int]:
 @pytest.fixture
 def running(ports: tuple[int, int], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A `make run` whose emulator and simulator accept requests."""
-    with make_run(ports, tmp_path / "output") as process:
+    with make_run(ports, tmp_path) as process:
         until(lambda: all(map(listens, ports)), SECONDS, "The servers did not start")
         yield process
 
@@ -47,3 +47,13 @@ def test_the_servers_end(running: subprocess.Popen[bytes], ports: tuple[int, int
     os.kill(running.pid if killed == "make" else child_of(running.pid), signal.SIGKILL)
     until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
     until(lambda: str(ports[1]) not in processes(), SECONDS, "The processes did not end")
+
+
+def test_the_file_of_a_killed_run_is_not_in_the_way(
+    running: subprocess.Popen[bytes], ports: tuple[int, int], tmp_path: Path
+) -> None:
+    os.kill(child_of(running.pid), signal.SIGKILL)
+    until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
+    assert stack_file(tmp_path).read_text()
+    with make_run(ports, tmp_path):
+        until(lambda: all(map(listens, ports)), SECONDS, "The servers did not start")

@@ -13,19 +13,25 @@ from tests.support.paths import ROOT
 STOP_SECONDS = 30.0
 
 
-def environment(emulator_port: int, simulator_port: int) -> dict[str, str]:
-    """Return the environment variables with these ports."""
-    return {**os.environ, "EMULATOR_PORT": str(emulator_port), "SIMULATOR_PORT": str(simulator_port)}
+def environment(ports: tuple[int, int], folder: Path) -> dict[str, str]:
+    """Return the environment variables with the ports of emulator and simulator, and the folder for the stack file."""
+    settings = {"EMULATOR_PORT": str(ports[0]), "SIMULATOR_PORT": str(ports[1]), "STACK_FILE": str(stack_file(folder))}
+    return {**os.environ, **settings}
+
+
+def stack_file(folder: Path) -> Path:
+    """Return the file in which it records its stack."""
+    return folder / "stack.json"
 
 
 @contextlib.contextmanager
-def make_run(ports: tuple[int, int], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run it until the block ends, or until the tests are killed. Its output is in the file `log`."""
-    with log.open("wb") as output:
+def make_run(ports: tuple[int, int], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run it until the block ends, or until the tests are killed. Its output is in the file `output` of the folder."""
+    with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             ["make", "run"],  # noqa: S607 - make from the PATH
             cwd=ROOT,
-            env=environment(*ports),
+            env=environment(ports, folder),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
