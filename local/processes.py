@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,6 +175,38 @@ def watch_group(group: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Create a folder for temporary files, and remove it when the block ends or this process is killed.
+
+    On Linux, processes with the folder in their environment, for example as `TMPDIR`, are killed first.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    # It waits for the end of its input, like the one of `watch_group`.
+    remover = subprocess.Popen(
+        ["/bin/sh", "-c", _REMOVE, str(folder)],
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield folder
+    finally:
+        remover.communicate()
+
+
+_REMOVE = """
+read -r _
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  grep -lsF -- "$0" /proc/[0-9]*/environ | cut -d / -f 3 | xargs kill -KILL
+  rm -rf -- "$0" && exit
+  sleep 0.1
+done
+"""
 
 
 def stop_with_parent() -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ from botocore.credentials import Credentials
 
 from local import emulator_gaps
 from local.paths import BUILT, ROOT
-from local.processes import HOST, LocalError, process, require_free, run, until
+from local.processes import HOST, LocalError, process, require_free, run, temporary_folder, until
 from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 
@@ -197,7 +196,7 @@ def deployed(
     require_free({"EMULATOR_PORT": emulator_port, "SIMULATOR_PORT": simulator_port})
     emulator_url, simulator_url = f"http://{HOST}:{emulator_port}", f"http://{HOST}:{simulator_port}"
     with contextlib.ExitStack() as started:
-        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="call-reject-")))
+        folder = started.enter_context(temporary_folder("call-reject-"))
         origins = [*page_origins(simulator_port), (parameters or {}).get("AllowedOrigins", "")]
         environment = {
             **aws_environment(emulator_url),

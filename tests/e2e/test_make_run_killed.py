@@ -1,4 +1,4 @@
-"""A `make run` that is killed leaves no process and no port behind."""
+"""A `make run` that is killed leaves no process, port or temporary folder behind."""
 
 import os
 import signal
@@ -30,8 +30,11 @@ def ports() -> tuple[int, int]:
 
 
 @pytest.fixture
-def running(ports: tuple[int, int], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    ports: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[subprocess.Popen[bytes]]:
     """A `make run` whose emulator and simulator accept requests."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with make_run(ports, tmp_path) as process:
         until(lambda: all(map(listens, ports)), SECONDS, "The servers did not start")
         yield process
@@ -43,10 +46,12 @@ def child_of(process: int) -> int:
 
 
 @pytest.mark.parametrize("killed", ["make", "its command"])
-def test_the_servers_end(running: subprocess.Popen[bytes], ports: tuple[int, int], killed: str) -> None:
+def test_nothing_is_left(running: subprocess.Popen[bytes], ports: tuple[int, int], tmp_path: Path, killed: str) -> None:
+    assert list(tmp_path.glob("call-reject-*"))
     os.kill(running.pid if killed == "make" else child_of(running.pid), signal.SIGKILL)
     until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
     until(lambda: str(ports[1]) not in processes(), SECONDS, "The processes did not end")
+    until(lambda: not list(tmp_path.glob("call-reject-*")), SECONDS, "The temporary folder was not removed")
 
 
 def test_the_file_of_a_killed_run_is_not_in_the_way(

@@ -16,7 +16,8 @@ STOP_SECONDS = 30.0
 def environment(ports: tuple[int, int], folder: Path) -> dict[str, str]:
     """Return the environment variables with the ports of emulator and simulator, and the folder for the stack file."""
     settings = {"EMULATOR_PORT": str(ports[0]), "SIMULATOR_PORT": str(ports[1]), "STACK_FILE": str(stack_file(folder))}
-    return {**os.environ, **settings}
+    outside_make = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
+    return {**outside_make, **settings}
 
 
 def stack_file(folder: Path) -> Path:
