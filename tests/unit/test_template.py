@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.stack import page_origins
 from tests.unit.template import (
     EXPANDED,
     PARAMETER_VALUES,
@@ -239,6 +240,50 @@ def test_topics_are_full_arns(topics: str) -> None:
     pattern = TEMPLATE["Parameters"]["SnsTopicArns"]["AllowedPattern"]
     assert re.search(pattern, ",".join(TOPICS))
     assert not re.search(pattern, topics)
+
+
+@pytest.mark.parametrize(
+    ("origins", "allowed"),
+    [
+        ("https://app.example", ["https://app.example"]),
+        ("https://app.example,http://localhost:3000", ["https://app.example", "http://localhost:3000"]),
+        (",".join(page_origins(8600)), page_origins(8600)),
+        ("https://xn--bcher-kva.example", ["https://xn--bcher-kva.example"]),
+        ("https://*", ["https://*"]),
+        ("*", ["*"]),
+    ],
+)
+def test_pages_of_the_origins_can_call_the_api(origins: str, allowed: list[str]) -> None:
+    assert re.search(TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"], origins)
+    (api,) = properties_by_type("AWS::ApiGatewayV2::Api").values()
+    assert resolve(api, {"AllowedOrigins": origins})["CorsConfiguration"]["AllowOrigins"] == allowed
+
+
+def test_without_origins_the_api_has_no_cors() -> None:
+    assert re.search(TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"], "")
+    (api,) = properties_by_type("AWS::ApiGatewayV2::Api").values()
+    assert "CorsConfiguration" not in resolve(api)
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "foo",
+        "app.example",
+        "https://",
+        "https://app.example/",
+        "https://app.example/path",
+        "https://App.example",
+        "https://*.app.example",
+        "https://app.example, https://two.example",
+        "https://app.example,",
+        "*,https://app.example",
+        "capacitor://localhost",
+        "null",
+    ],
+)
+def test_text_that_is_no_origin_of_a_page_is_rejected(origins: str) -> None:
+    assert not re.search(TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"], origins)
 
 
 @pytest.mark.parametrize(("sources", "pattern"), [("", {}), ("my.app,my.jobs", {"source": ["my.app", "my.jobs"]})])
