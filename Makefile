@@ -47,7 +47,7 @@ dead-letters: ## show the dead letters of the running stack and their causes
 redrive: ## move the dead letters back to the queue
 	@.venv/bin/python -m local.dead_letters redrive
 
-logs: ## follow the logs of the running stack
+logs: ## follow the logs of the running stack, one line for each request; RAW=1 shows everything
 	@.venv/bin/python -m local.logs
 
 test: setup $(BUILT) ## run all checks and tests, as CI does

@@ -17,7 +17,7 @@ import requests
 from local.dead_letters import dead_letters
 from local.processes import HOST, free_port, until
 from local.send import to_queue
-from local.stack import Stack
+from local.stack import Stack, logged
 from tests.support.make_run import STOP_SECONDS, environment, make_run, stack_file
 from tests.support.paths import ROOT
 
@@ -98,6 +98,41 @@ def test_the_curl_command_can_be_pasted(terminal: Terminal) -> None:
 def test_make_invoke_sends_a_sample_event(terminal: Terminal) -> None:
     completed = terminal.run("make", "invoke", "EVENT=events/CallRejectFunction/direct.json")
     assert '"Code":0' in completed.stdout.replace(" ", "")
+
+
+def test_make_invoke_sends_messages_of_the_queue_with_the_current_time(terminal: Terminal) -> None:
+    completed = terminal.run("make", "invoke", "EVENT=events/CallRejectQueueFunction/batch.json")
+    assert '{"batchItemFailures": []}' in completed.stdout
+    assert len(re.findall(r" Rejected +0 +\d+  call-batch-[12]\n", completed.stdout)) == 2
+    assert "_aws" not in completed.stdout
+    metrics = next(
+        line for line in logged(terminal.stack, lambda lines: "MessageAge" in str(lines)) if "MessageAge" in line
+    )
+    assert all(0 <= age < COMMAND_SECONDS for age in json.loads(metrics)["MessageAge"])
+
+
+def test_make_logs_shows_a_line_for_each_request(terminal: Terminal) -> None:
+    call_id = terminal.stack.simulator.ring("user0")
+    log = terminal.folder / "logs"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            ["make", "logs"],  # noqa: S607 - make from the PATH
+            cwd=ROOT,
+            env=environment((terminal.emulator_port, terminal.simulator_port), terminal.folder),
+            stdout=output,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            until(lambda: "What went wrong" in log.read_text(), COMMAND_SECONDS, "The logs were not shown")
+            to_queue(terminal.stack, json.dumps({"FromUserId": "user0", "CallId": call_id}))
+            until(lambda: call_id in log.read_text(), COMMAND_SECONDS, "The request was not shown")
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+    shown = log.read_text()
+    assert re.search(rf"\n[0-9:.]{{12}}  CallRejectQueueFunction  Rejected +0 +\d+  {call_id}\n", shown)
+    assert not re.search("_aws|RequestId: |Traceback", shown)
 
 
 def test_dead_letters_are_listed_each_time_until_they_are_moved_back(terminal: Terminal) -> None:

@@ -1,0 +1,74 @@
+"""What `make logs` shows of a log event."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from local.logs import describe
+
+NOON = time.mktime((2026, 11, 25, 12, 0, 0, 0, 0, -1)) + 0.25
+REJECTED: dict[str, Any] = {
+    "level": "INFO",
+    "message": "call rejected",
+    "function_name": "call-reject-CallRejectFunction-A45D367D87D91",
+    "outcome": "Rejected",
+    "status": 200,
+    "call_id": "call-1",
+    "code": 0,
+    "window_wait_ms": 20.0,
+    "zim_ms": 7.4,
+}
+NOT_FOUND = {
+    "level": "INFO",
+    "message": "ZIM returned 660900004: no such call.",
+    "outcome": "CallNotFound",
+    "status": 404,
+    "code": 660900004,
+}
+
+
+def words(message: str) -> list[str]:
+    line = describe(message, NOON)
+    assert line is not None
+    return line.split()
+
+
+def test_a_success_is_a_line_with_its_code_and_its_milliseconds() -> None:
+    line = words(json.dumps(REJECTED))
+    assert line == ["12:00:00.250", "CallRejectFunction", "Rejected", "0", "27", "call-1"]
+
+
+def test_a_failure_ends_with_what_went_wrong() -> None:
+    line = " ".join(words(json.dumps(REJECTED | NOT_FOUND)))
+    assert line.endswith("CallNotFound 660900004 27 call-1 ZIM returned 660900004: no such call.")
+
+
+def test_an_invalid_request_has_neither_a_code_nor_a_call() -> None:
+    members = {"outcome": "InvalidRequest", "status": 400, "message": "body violates json", "call_id": None}
+    line = words(json.dumps(REJECTED | members | {"code": None}))
+    assert line[2:] == ["InvalidRequest", "27", "body", "violates", "json"]
+
+
+def test_an_exception_is_shown_with_its_traceback() -> None:
+    members = {"level": "ERROR", "message": "it failed", "exception": "Traceback ...\nValueError: 1"}
+    assert str(describe(json.dumps(members), NOON)).endswith("ERROR: it failed\nTraceback ...\nValueError: 1")
+
+
+def test_text_is_shown_as_it_is() -> None:
+    assert describe("Task timed out after 20.00 seconds\n", NOON) == "12:00:00.250  Task timed out after 20.00 seconds"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        json.dumps({"_aws": {"Timestamp": 1}, "service": "call-reject", "Rejected": [1.0]}),
+        "START RequestId: 0ef0b9e4 Version: 1",
+        "END RequestId: 0ef0b9e4",
+        "REPORT RequestId: 0ef0b9e4\tDuration: 357 ms",
+        "INIT_START Runtime Version: python:3.13",
+    ],
+)
+def test_metrics_and_lines_of_lambda_are_omitted(message: str) -> None:
+    assert describe(message, NOON) is None
