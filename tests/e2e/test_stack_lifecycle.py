@@ -19,7 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local import publishable
 from local.issuer import AUDIENCE, issuer
 from local.package import package
-from local.processes import HOST, free_port, run
+from local.processes import HOST, LocalError, free_port, run
 from local.stack import SAM, STACK_NAME, Stack, aws_environment, deploy, emulator
 from tests.support.paths import BUILT, DOCS, ROOT
 
@@ -118,6 +118,20 @@ def test_switching_to_jwt_takes_effect_with_the_update(stack: Stack) -> None:
         for url in (stack.call_reject_url, stack.call_reject_async_url):
             assert stack.request("POST", url, request).status_code == 401
             assert stack.request("POST", url, request, token, signed=False).status_code == 403
+
+
+def test_two_quotes_empty_a_parameter_and_sam_ignores_an_unknown_name(stack: Stack) -> None:
+    deploy(stack, {"JwtIssuer": '""', "JwtAudience": '""', "LogLevell": "DEBUG"})
+    (deployed,) = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in deployed["Parameters"]}
+    assert (values["JwtIssuer"], values["JwtAudience"], values["LogLevel"]) == ("", "", "INFO")
+    assert "LogLevell" not in values
+
+
+@pytest.mark.parametrize(("value", "error"), [("foo", "must be one or more origins"), ("", "not a valid format")])
+def test_an_invalid_value_of_a_parameter_is_an_error(stack: Stack, value: str, error: str) -> None:
+    with pytest.raises(LocalError, match=error):
+        deploy(stack, {"AllowedOrigins": value})
 
 
 def commands(page: str, section: str) -> str:
