@@ -19,7 +19,7 @@ from local.processes import HOST, free_port, until
 from local.send import to_queue
 from local.stack import Stack, logged
 from tests.support.make_run import STOP_SECONDS, environment, make_run, stack_file
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 
 READY_SECONDS = 90.0
 COMMAND_SECONDS = 60.0
@@ -176,6 +176,21 @@ def test_all_ports_in_use_are_named_with_their_settings_and_a_command_that_works
     assert "Traceback" not in completed.stderr
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_commands_for_your_own_client_work_as_printed(terminal: Terminal) -> None:
+    blocks = re.findall(r"```bash\n(.*?)```", (DOCS / "local-stack.md").read_text(), re.DOTALL)
+    variables, ring, reject, look, fault, no_fault = blocks
+    script = "\n".join([variables, ring, reject, look, fault, reject, no_fault, ring.replace("$CALL", "${CALL}b")])
+    script = script.replace("http://127.0.0.1:8600", f"http://{HOST}:{terminal.simulator_port}")
+    completed = terminal.run("bash", "-euc", script)
+    assert completed.stderr == ""
+    documents = [json.loads(line) for line in completed.stdout.replace("}{", "}\n{").splitlines()]
+    assert [each.get("State", each.get("Code", each.get("kind"))) for each in documents] == [
+        *("ringing", 0, "rejected", "code", 1, "ringing"),
+    ]
+    assert terminal.stack.simulator.faults() == []
+
+
 @pytest.mark.parametrize("value", ["abc", "80000", "-1", "80"])
 def test_an_invalid_port_is_an_error_in_one_sentence(tmp_path: Path, value: str) -> None:
     completed = run_command(["make", "run", f"EMULATOR_PORT={value}"], (free_port(), free_port()), tmp_path)
@@ -185,7 +200,7 @@ def test_an_invalid_port_is_an_error_in_one_sentence(tmp_path: Path, value: str)
 
 
 def test_the_other_targets_say_that_no_stack_is_running(tmp_path: Path) -> None:
-    for target in ("dead-letters", "redrive", "logs", "send", "invoke"):
+    for target in ("dead-letters", "redrive", "logs", "send", "invoke", "url", "token"):
         command = ["make", target, "TO=bus", "EVENT=events/CallRejectFunction/direct.json"]
         completed = run_command(command, (free_port(), free_port()), tmp_path)
         assert f"make {target}: No stack is running. Start one with `make run`" in completed.stderr
