@@ -33,7 +33,7 @@ url: ## print the address of POST /call-reject of the running stack
 	@.venv/bin/python -m local.client url
 
 token: ## print a token for a user of the running stack: make token USER=alice
-	@.venv/bin/python -m local.client token "$(if $(filter command,$(word 1,$(origin USER))),$(USER))"
+	@.venv/bin/python -m local.client token $(if $(filter command,$(word 1,$(origin USER))),'$(subst ','\'',$(USER))')
 
 invoke: ## send a sample event to the running stack: make invoke EVENT=events/CallRejectFunction/direct.json
 	@.venv/bin/python -m local.invoke "$(EVENT)"

@@ -30,7 +30,7 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
         try:
             headers = {"Authorization": f"Bearer {token()}"}
             response = requests.post(url, json=request, headers=headers, timeout=30)
-        except requests.RequestException as error:
+        except Exception as error:  # noqa: BLE001 - token can raise any error of your issuer's SDK
             logger.warning("CallReject: no response, or no token: %s", error)
         else:
             status = response.status_code
@@ -40,7 +40,8 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
             if not problem.get("retryable", status == codes.too_many_requests or status >= codes.server_error):
                 logger.error("CallReject: %d %s", status, problem.get("type") or problem.get("message"))
                 return False
-            wait = int(response.headers.get("Retry-After", pause))
+            retry_after = response.headers.get("Retry-After", "")
+            wait = int(retry_after) if retry_after.isdecimal() else pause
         if time.time() + wait >= request["ExpiresAt"]:
             return False
         time.sleep(wait)

@@ -28,7 +28,11 @@ import {{ callReject }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())
 const given = JSON.parse(process.argv[1]);
 const ExpiresAt = Math.ceil(Date.now() / 1000 + given.seconds);
 const request = {{ CallId: given.CallId, Reason: "decline", ExpiresAt }};
-console.log(await callReject(given.url, async () => given.token, request));
+const token = async () => {{
+  if (given.failures-- > 0) throw new Error("the issuer is unreachable");
+  return given.token;
+}};
+console.log(await callReject(given.url, token, request));
 """
 
 PYTHON = f"""
@@ -38,7 +42,12 @@ call_reject = runpy.run_path({str(CLIENTS / "call_reject.py")!r})["call_reject"]
 given = json.loads(sys.argv[1])
 expires_at = math.ceil(time.time() + given["seconds"])
 request = {{"CallId": given["CallId"], "Reason": "decline", "ExpiresAt": expires_at}}
-print(json.dumps(call_reject(given["url"], lambda: given["token"], request)))
+def token():
+    given["failures"] -= 1
+    if given["failures"] >= 0:
+        raise OSError("the issuer is unreachable")
+    return given["token"]
+print(json.dumps(call_reject(given["url"], token, request)))
 """
 
 COMMANDS: dict[str, list[str | Path]] = {
@@ -81,15 +90,24 @@ class Client:
     language: str
 
     def call_reject(
-        self, call_id: str, url: str | None = None, token: str | None = None, seconds: float = RINGING_SECONDS
+        self,
+        call_id: str,
+        url: str | None = None,
+        token: str | None = None,
+        seconds: float = RINGING_SECONDS,
+        failures: int = 0,
     ) -> tuple[bool, str]:
-        """Run callReject, by default with `CallRejectUrl`; return its result and what it logs."""
+        """Run callReject, by default with `CallRejectUrl`; return its result and what it logs.
+
+        `failures` is how often there is no token at first.
+        """
         completed = run(
             COMMANDS[self.language],
             url=url or self.jwt_stack.stack.call_reject_url,
             token=token or self.jwt_stack.issuer.token(self.user),
             CallId=call_id,
             seconds=seconds,
+            failures=failures,
         )
         return json.loads(completed.stdout), completed.stderr
 
@@ -191,8 +209,9 @@ def test_a_retryable_error_is_retried_after_retry_after(client: Client, proxy: P
     assert 5 <= pause < 8
 
 
-def test_without_retry_after_the_pauses_grow(client: Client, proxy: Proxy, call_id: str) -> None:
-    proxy.planned = [None, Response.json({"message": "Internal Server Error"}, status=500)]
+def test_without_seconds_in_retry_after_the_pauses_grow(client: Client, proxy: Proxy, call_id: str) -> None:
+    date = {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}  # allowed by RFC 9110
+    proxy.planned = [None, Response.json({"message": "Internal Server Error"}, status=500, headers=date)]
     done, log = client.call_reject(call_id, proxy.url)
     assert done
     assert "CallReject: no response, or no token: " in log
@@ -214,6 +233,12 @@ def test_an_invalid_token_is_logged_and_not_retried(client: Client, proxy: Proxy
     assert not done
     assert proxy.statuses == [401]
     assert "401" in log
+
+
+def test_a_missing_token_is_logged_and_retried(client: Client, call_id: str) -> None:
+    done, log = client.call_reject(call_id, failures=1)
+    assert done
+    assert "CallReject: no response, or no token: the issuer is unreachable" in log
 
 
 def test_no_retry_starts_after_the_invitation_has_timed_out(client: Client, proxy: Proxy, call_id: str) -> None:
