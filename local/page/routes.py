@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from local.zim_simulator.state import SIMULATOR, Record, most_in_a_second
 
 ASSETS = Path(__file__).parent / "assets"
 SHOWN_SECONDS = 60
-SHOWN_CALLS = 50
+SHOWN_CALLS = 100
+ARRIVAL_SECONDS = 5
+"""Longer than the time between two requests of the page."""
+UNIX_OFFSET_SECONDS = time.time() - time.monotonic()
 
-STACK = web.AppKey("STACK", dict[str, str])
+STACK = web.AppKey("STACK", dict[str, Any])
 
 routes = web.RouteTableDef()
 
@@ -53,6 +57,7 @@ async def _show_overview(request: web.Request) -> web.Response:
         "calls": [call_document(call, now) for call in calls[: -SHOWN_CALLS - 1 : -1]],
         "states": Counter(call.state for call in calls),
         "requests_by_second": _by_second(recent, now),
+        "arrivals": _arrivals(recent, now),
         "most_in_a_second": most_in_a_second([record.monotonic for record in reversed(recent)]),
         "faults": [vars(fault) for fault in simulator.faults.queue],
         "settings": vars(simulator.zim.settings),
@@ -84,6 +89,15 @@ def _by_second(records: list[Record], now: float) -> list[dict[str, int]]:
     limited = Counter(int(record.monotonic) for record in records if record.code == Code.RATE_LIMIT_EXCEEDED)
     seconds = range(int(now) - SHOWN_SECONDS + 1, int(now) + 1)
     return [{"total": total[second], "rate_limited": limited[second]} for second in seconds]
+
+
+def _arrivals(newest_first: list[Record], now: float) -> list[dict[str, Any]]:
+    """Return the latest requests, oldest first; `at` is in Unix seconds."""
+    latest = takewhile(lambda record: record.monotonic > now - ARRIVAL_SECONDS, newest_first)
+    return [
+        {"call_id": record.parameters.get("CallId"), "at": UNIX_OFFSET_SECONDS + record.monotonic, "code": record.code}
+        for record in reversed(list(latest))
+    ]
 
 
 def _resolve(api: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:

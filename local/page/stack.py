@@ -12,11 +12,14 @@ from local.dead_letters import dead_letters, redrive
 from local.http_server import Handler, Request, Response, serve
 from local.issuer import Issuer
 from local.processes import LocalError
-from local.stack import Stack, page_origins
+from local.stack import STACK_NAME, Stack, page_origins
 
 DEFAULT_USER = "user0"
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
+
+PARAMETERS = ("ApiCallsPerSecond", "ApiConcurrency", "QueueCallsPerSecond", "QueueConcurrency")
+"""The parameters of the template that the page shows."""
 
 
 @contextmanager
@@ -24,16 +27,23 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
     """Connect the simulator's page to a deployed stack until the block ends; yields the URL of the page."""
     origins = page_origins(urlsplit(stack.simulator_url).port or 0)
     with serve(_handler(stack, issuer), origins) as server:
-        urls = {
+        members = {
             "CallRejectUrl": stack.call_reject_url,
             "CallRejectAsyncUrl": stack.call_reject_async_url,
             "TokenUrl": f"{server.url}/token",
             "QueuesUrl": f"{server.url}/queues",
             "DeadLettersUrl": f"{server.url}/dead-letters",
+            "Parameters": _parameters(stack),
         }
         url = f"{stack.simulator_url}/page/stack"
-        requests.put(url, json=urls, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
+        requests.put(url, json=members, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
         yield f"{stack.simulator_url}/"
+
+
+def _parameters(stack: Stack) -> dict[str, str]:
+    description = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in description["Parameters"]}
+    return {name: values[name] for name in PARAMETERS}
 
 
 def _handler(stack: Stack, issuer: Issuer) -> Handler:

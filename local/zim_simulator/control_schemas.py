@@ -60,7 +60,11 @@ SETTINGS = _object(
     second_rejection={"enum": [answer.value for answer in SecondRejection]},
 )
 _STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl"]
-PAGE_STACK = _object(_STACK_URLS, **{name: {"type": "string", "pattern": "^http://"} for name in _STACK_URLS})
+PAGE_STACK = _object(
+    _STACK_URLS,
+    **{name: {"type": "string", "pattern": "^http://"} for name in _STACK_URLS},
+    Parameters={"type": "object", "additionalProperties": {"type": "string"}},
+)
 
 
 async def parse(request: web.Request, validate: Validator) -> Any:
