@@ -8,51 +8,57 @@ from playwright.sync_api import Locator, Page, expect
 
 from local.stack import Stack
 from tests.page.conftest import Activity
-from tests.support.paths import ROOT
 
-RESULTS = ROOT / "test-results"
 QUEUE_MILLISECONDS = 60_000
 RATE_LIMITED = "Rate limit exceeded"
 
 
 def start_calls(page: Page, count: int = 1) -> Locator:
     """Start calls with the form, and return the row of the newest call."""
-    rows = page.get_by_role("row").filter(has=page.get_by_role("rowheader"))
+    rows = page.locator("#calls tr")
     before = rows.count()
-    page.get_by_label("Number of calls").fill(str(count))
+    page.get_by_role("spinbutton", name="Calls").fill(str(count))
     page.get_by_role("button", name="Start", exact=True).click()
     expect(rows).to_have_count(before + count)
     return rows.first
 
 
 def switch(page: Page, name: str) -> Locator:
-    return page.get_by_role("switch", name=name)
+    return page.get_by_role("switch", name=name, include_hidden=True)
 
 
 def turn_on(page: Page, name: str) -> None:
+    folded = page.locator("#faults details:not([open])").filter(has=switch(page, name))
+    if folded.count():
+        folded.locator("summary").click()
     switch(page, name).click()
     expect(switch(page, name)).to_be_checked()
     expect(page.locator("#fault-state")).to_have_text(f"Active: {name}.")
 
 
 def responses(page: Page) -> Locator:
-    """Return all shown responses, newest first."""
-    return page.locator("#responses > details")
+    """Return the rows of all responses, newest first."""
+    return page.locator("#results > details")
 
 
-def decline(page: Page, row: Locator, button: str = "Decline (HTTPS)") -> tuple[str, list[str], str]:
+def texts(locator: Locator) -> tuple[str, list[str], str]:
+    """Return the first line, the other lines, and what follows the empty line."""
+    head, _, body = (locator.text_content() or "").partition("\n\n")
+    first, *lines = head.splitlines()
+    return first, lines, body
+
+
+def decline(page: Page, row: Locator, button: str = "Decline:") -> tuple[str, list[str], str]:
     """Decline a call, and return the status, the headers and the body of the response as the page shows them."""
     with page.expect_response(re.compile("/call-reject")):
         row.get_by_role("button", name=button).click()
     newest = responses(page).first.locator(".response")
     expect(newest).not_to_contain_text("Waiting")
-    head, _, body = newest.inner_text().partition("\n\n")
-    status, *headers = head.splitlines()
-    return status, headers, body
+    return texts(newest)
 
 
 def test_declining_over_https_rejects_the_call_and_shows_the_exchange(page: Page, stack: Stack) -> None:
-    page.get_by_label("Called user").fill("another user")
+    page.get_by_label("Callee").fill("another user")
     row = start_calls(page)
     expect(row).to_contain_text("ringing")
     with page.expect_response(stack.call_reject_url) as received:
@@ -65,39 +71,44 @@ def test_declining_over_https_rejects_the_call_and_shows_the_exchange(page: Page
     assert "content-type: application/json" in headers
     assert body == received.value.text()
     sent = received.value.request
-    request = responses(page).first.locator(".request").inner_text()
+    request = responses(page).first.locator(".request").text_content() or ""
     assert request.startswith(f"POST {stack.call_reject_url}\n")
     assert request.endswith(f"\n\n{sent.post_data}")
     token = (sent.header_value("authorization") or "").removeprefix("Bearer ")
     assert f"Authorization: Bearer {token[:12]}…" in request
     assert token not in page.content()
-    expect(page.get_by_role("status")).to_contain_text("200 OK")
+    summary = responses(page).first.locator("summary")
+    expect(summary).to_have_text(re.compile(r"^✓ 200 OK · another user · call \d{4}… · \d+ ms$"))
+    expect(responses(page).first.locator(".explanation")).to_contain_text("ZIM received the call after")
 
 
-def test_a_call_that_the_caller_ended_cannot_be_declined(page: Page) -> None:
-    row = start_calls(page)
-    row.get_by_role("button", name="Hang up").click()
-    expect(row).to_contain_text("ended")
-    status, _, body = decline(page, row)
-    assert status == "409 Conflict"
-    assert json.loads(body)["type"].endswith(":InvitationClosed")
+def test_a_call_that_is_over_has_no_buttons(page: Page) -> None:
+    start_calls(page)
+    assert decline(page, start_calls(page))[0] == "200 OK"
+    rows = page.get_by_role("row")
+    rows.filter(has_text="ringing").get_by_role("button", name="Hang up").click()
+    for state in ("rejected", "ended"):
+        row = rows.filter(has=page.get_by_text(state, exact=True))
+        expect(row).to_have_count(1)
+        expect(row.get_by_role("button")).to_have_count(0)
 
 
 def send_again(page: Page) -> tuple[str, dict[str, object]]:
     """Send the newest request again, and return the status and the body of the response."""
     before = responses(page).count()
+    responses(page).first.locator("summary").click()
     with page.expect_response(re.compile("/call-reject")):
         responses(page).first.get_by_role("button", name="Send again").click()
     expect(responses(page)).to_have_count(before + 1)
     newest = responses(page).first.locator(".response")
     expect(newest).not_to_contain_text("Waiting")
-    head, _, body = newest.inner_text().partition("\n\n")
-    return head.splitlines()[0], json.loads(body)
+    status, _, body = texts(newest)
+    return status, json.loads(body)
 
 
 def start_call(page: Page, mode: str, seconds: int = 90) -> Locator:
     page.get_by_label("Mode").select_option(mode)
-    page.get_by_label("Timeout in seconds").fill(str(seconds))
+    page.get_by_label("Rings for (s)").fill(str(seconds))
     return start_calls(page)
 
 
@@ -132,7 +143,7 @@ def test_a_double_rejection_of_an_advanced_call_has_the_response_of_the_settings
 ) -> None:
     page.get_by_label("Second rejection").select_option(answer)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_have_text("Settings saved.")
+    expect(page.locator("#settings-message")).to_have_text("Settings saved.")
     row = start_call(page, "advanced")
     assert decline(page, row)[0] == "200 OK"
     expect(row).to_contain_text("rejected")
@@ -144,7 +155,7 @@ def test_a_double_rejection_rejects_a_second_invitation_unless_it_has_expired(pa
     row = start_call(page, "advanced", seconds=6)
     assert decline(page, row)[0] == "200 OK"
     expect(row).to_contain_text("rejected")
-    page.get_by_label("Timeout in seconds").fill("90")
+    page.get_by_label("Rings for (s)").fill("90")
     row.get_by_role("button", name="Invite again").click()
     expect(row).to_contain_text("ringing")
     assert send_again(page)[0] == "200 OK"
@@ -158,7 +169,7 @@ def test_a_double_rejection_rejects_a_second_invitation_unless_it_has_expired(pa
 
 
 def test_a_call_to_several_users_rings_for_the_others(page: Page, stack: Stack) -> None:
-    page.get_by_label("Called users").fill("bob, carol")
+    page.get_by_label("Callee").fill("bob, carol")
     page.get_by_role("button", name="Start", exact=True).click()
     row = page.get_by_role("row").filter(has_text="caller0 calls bob")
     assert decline(page, row)[0] == "200 OK"
@@ -168,15 +179,16 @@ def test_a_call_to_several_users_rings_for_the_others(page: Page, stack: Stack) 
 
 
 def test_an_error_of_the_simulator_is_shown(page: Page) -> None:
-    page.get_by_label("Called user").fill("no/such*user")
+    page.get_by_label("Callee").fill("no/such*user")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("Invitees[0] must match pattern")
+    expect(page.locator("#start-message")).to_contain_text("Invitees[0] must match pattern")
 
 
 @pytest.mark.parametrize(
     "name",
     [
         RATE_LIMITED,
+        "User not registered",
         "Wrong signature",
         "Undocumented return code",
         "No response",
@@ -188,10 +200,12 @@ def test_a_fault_gives_the_response_next_to_its_switch_until_it_is_off(page: Pag
     row = start_calls(page)
     turn_on(page, name)
     item = page.get_by_role("listitem").filter(has=switch(page, name))
-    expected_status, problem = item.locator(".result").inner_text().split()
+    expected_status, problem = item.locator(".outcome").inner_text().split()
     status, headers, body = decline(page, row)
     assert status.startswith(f"{expected_status} ")
     assert json.loads(body)["type"].endswith(f":{problem}")
+    sign = "↻" if json.loads(body)["retryable"] else {"4": "!", "5": "✕"}[status[0]]
+    expect(responses(page).first.locator("summary")).to_contain_text(f"{sign} {expected_status} {problem} ·")
     assert any(header.startswith("retry-after: ") for header in headers) == (expected_status in {"429", "503"})
 
     switch(page, name).click()
@@ -215,7 +229,7 @@ def test_the_active_fault_is_shown_even_if_it_was_set_elsewhere(page: Page, stac
 def test_a_message_stays_in_the_queue_until_the_fault_is_off(page: Page) -> None:
     row = start_calls(page)
     turn_on(page, RATE_LIMITED)
-    status, _, body = decline(page, row, "Decline (queue)")
+    status, _, body = decline(page, row, "Decline via queue:")
     assert status == "202 Accepted"
     assert json.loads(body).keys() == {"MessageId"}
     expect(page.locator("#queue-text")).to_have_text(re.compile("^1"))
@@ -226,28 +240,47 @@ def test_a_message_stays_in_the_queue_until_the_fault_is_off(page: Page) -> None
     expect(page.locator("#dead-letters-text")).to_have_text("0")
 
 
-def test_dead_letters_are_counted(page: Page, stack: Stack) -> None:
-    expect(page.locator("#dead-letters-text")).to_have_text("0")
-    stack.client("sqs").send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody="not JSON")
-    expect(page.locator("#dead-letters-text")).to_have_text("1")
-    expect(page.get_by_role("img", name="1", exact=True).locator("rect")).not_to_have_count(0)
+def test_a_dead_letter_is_listed_with_its_reason_and_can_be_put_back(page: Page, stack: Stack) -> None:
+    count, put_back = page.locator("#dead-letters-text"), page.get_by_role("button", name="Put back")
+    expect(count).to_have_text("0")
+    expect(put_back).to_be_hidden()
+    row = start_calls(page)
+    turn_on(page, "User not registered")
+    (call,) = stack.simulator.calls()
+    body = json.dumps({"FromUserId": next(iter(call.invitees)), "CallId": call.call_id})
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody=body)
+    expect(count).to_have_text("1", timeout=QUEUE_MILLISECONDS)
+    letter = page.locator("#dead-letters details")
+    expect(letter.locator("summary")).to_contain_text("UserNotRegistered")
+    letter.locator("summary").click()
+    expect(letter).to_contain_text("660500002")
+    expect(letter.locator("pre")).to_contain_text(call.call_id)
+
+    switch(page, "User not registered").click()
+    expect(page.locator("#fault-state")).to_have_text("No active fault.")
+    put_back.click()
+    expect(page.locator("#dead-letters-message")).to_have_text("Put back: 1 message is in the queue again.")
+    expect(row).to_contain_text("rejected", timeout=QUEUE_MILLISECONDS)
+    expect(letter).to_have_count(0)
+    expect(put_back).to_be_hidden()
 
 
 def test_settings_are_saved_and_the_chart_shows_the_rate_and_the_limit(page: Page, stack: Stack) -> None:
-    page.get_by_label("Rate limit, requests per second").fill("2")
+    page.get_by_label("Rate limit (requests/s)").fill("2")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_have_text("Settings saved.")
+    expect(page.locator("#settings-message")).to_have_text("Settings saved.")
     expect(page.locator("#rate-text")).to_have_text("now 0, maximum 0, limit 2")
     start_calls(page, 12)
-    page.get_by_role("button", name="Decline all (HTTPS)").click()
+    page.get_by_role("button", name="Decline all", exact=True).click()
     expect(responses(page)).to_have_count(12)
-    expect(page.locator("#responses .response").filter(has_text="Waiting")).to_have_count(0)
+    expect(page.locator("#results .response").filter(has_text="Waiting")).to_have_count(0)
     limited = sum(record.code == 660300005 for record in stack.simulator.requests())
     assert limited > 0
     expect(page.locator("#rate-text")).to_contain_text(f", limit 2, {limited} over the limit")
     rate = page.get_by_role("img", name="limit 2")
-    for bars, expected in (("rect:not(.rate-limited)", len(stack.simulator.requests())), (".rate-limited", limited)):
-        assert sum(float(bar.get_attribute("height") or 0) for bar in rate.locator(bars).all()) == expected
+    for bars, expected in ((".total", len(stack.simulator.requests())), (".rate-limited", limited)):
+        assert sum(int(bar.get_attribute("data-value") or 0) for bar in rate.locator(bars).all()) == expected
+    expect(rate.get_by_text("limit 2", exact=True)).to_be_visible()
 
 
 def test_the_keyboard_operates_the_page_and_keeps_the_focus(page: Page, stack: Stack) -> None:
@@ -263,15 +296,22 @@ def test_the_keyboard_operates_the_page_and_keeps_the_focus(page: Page, stack: S
             with page.expect_response("**/page/overview"):
                 pass
 
-    tab_to(page.get_by_label("Called user"))
-    page.keyboard.type("user1")
+    tab_to(page.get_by_role("button", name="Ring and decline"))
     page.keyboard.press("Enter")
-    row = page.get_by_role("row").filter(has_text="caller0 calls user1")
-    tab_to(row.get_by_role("button", name="Decline (HTTPS)"))
+    expect(page.locator("#story")).to_contain_text("is now rejected in ZIM")
+    tab_to(responses(page).first.locator("summary"))
+    page.keyboard.press("Enter")
+    expect(responses(page).first.get_by_role("button", name="Send again")).to_be_visible()
+
+    tab_to(page.get_by_label("Callee"))
+    page.keyboard.type("erin")
+    page.keyboard.press("Enter")
+    row = page.get_by_role("row").filter(has_text="caller0 calls erin")
+    tab_to(row.get_by_role("button", name="Decline:"))
     wait_for_two_refreshes()
     page.keyboard.press("Enter")
     expect(row).to_contain_text("rejected")
-    expect(row.get_by_role("button", name="Decline (HTTPS)")).to_be_focused()
+    expect(row.get_by_role("rowheader")).to_be_focused()
     tab_to(switch(page, RATE_LIMITED))
     page.keyboard.press("Space")
     expect(switch(page, RATE_LIMITED)).to_be_checked()
@@ -306,46 +346,19 @@ def test_without_a_stack_calls_can_be_started_but_not_declined(tab: Page, simula
     tab.goto(f"{simulator_without_stack}/")
     expect(tab.locator("#notice")).to_contain_text("No stack is deployed")
     row = start_calls(tab)
-    for name in ("Decline (HTTPS)", "Decline (queue)"):
+    for name in ("Decline:", "Decline via queue:"):
         expect(row.get_by_role("button", name=name)).to_be_disabled()
-    expect(tab.get_by_role("button", name="Decline all (HTTPS)")).to_be_disabled()
+    expect(tab.get_by_role("button", name="Decline all", exact=True)).to_be_disabled()
     expect(tab.locator("#queue-text")).to_be_hidden()
     row.get_by_role("button", name="Hang up").click()
     expect(row).to_contain_text("ended")
     turn_on(tab, RATE_LIMITED)
 
 
-def test_the_reference_shows_the_routes_and_the_deployed_url(page: Page, stack: Stack) -> None:
-    page.get_by_role("link", name="API reference").click()
-    for route in ("POST /call-reject", "POST /call-reject/async"):
-        expect(page.get_by_role("heading").get_by_text(route, exact=True)).to_be_visible()
-    expect(page.get_by_text(stack.call_reject_url.removesuffix("/call-reject"), exact=True)).to_be_visible()
-    page.locator("summary").filter(has_text="429").first.click()
-    expect(page.get_by_text('"type": "urn:problem-type:call-reject:RateLimited"').first).to_be_visible()
-    page.get_by_role("link", name="CallReject local stack").click()
-    expect(page.get_by_role("heading", name="Calls in ZIM")).to_be_visible()
-
-
-def test_screenshots_are_kept(page: Page, stack: Stack) -> None:
-    """CI keeps the folder. docs/page.png is one of these screenshots."""
-    RESULTS.mkdir(exist_ok=True)
-    page.set_viewport_size({"width": 1280, "height": 1180})
-    page.get_by_label("Round trip in seconds").fill("0.1")
-    page.get_by_role("button", name="Save").click()
-    start_calls(page, 16)
-    page.get_by_role("button", name="Decline all (queue)").click()
-    expect(page.locator("#states")).to_have_text("16 rejected", timeout=QUEUE_MILLISECONDS)
-    page.get_by_label("Called user").fill("user1")
-    start_calls(page, 4)
-    page.get_by_role("button", name="Decline all (HTTPS)").click()
-    expect(page.locator("#states")).to_have_text("20 rejected")
-    page.get_by_label("Called user").fill("user2")
-    row = start_calls(page)
-    turn_on(page, RATE_LIMITED)
-    assert decline(page, row)[0].startswith("429")
-    page.mouse.move(0, 0)
-    page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=RESULTS / "page-wide.png")
-    page.set_viewport_size({"width": 360, "height": 780})
-    page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=RESULTS / "page-narrow.png")
+def test_a_message_disappears(stack: Stack, tab: Page) -> None:
+    tab.clock.install()
+    tab.goto(f"{stack.simulator_url}/page/")
+    tab.get_by_role("button", name="Save").click()
+    expect(tab.locator("#settings-message")).to_have_text("Settings saved.")
+    tab.clock.run_for(8000)
+    expect(tab.locator("#settings-message")).to_have_text("")

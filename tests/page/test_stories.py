@@ -1,0 +1,100 @@
+"""The stories that one button tells, and the picture of the path of a request."""
+
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from local.stack import Stack
+from tests.support.paths import ROOT
+
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "test-results"))
+"""CI keeps the screenshots in the default folder. `make screenshots` sets this variable to docs/."""
+
+MAX_SCREENSHOT_BYTES = 150_000
+QUEUE_MILLISECONDS = 60_000
+BURST = 50
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\b\d+\b", text)]
+
+
+def take_screenshot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / name)
+    assert (SCREENSHOTS / name).stat().st_size < MAX_SCREENSHOT_BYTES
+
+
+def ring_and_decline(page: Page) -> None:
+    page.get_by_role("button", name="Ring and decline").click()
+
+
+def test_ring_and_decline_tells_what_happened(page: Page, stack: Stack) -> None:
+    user = page.get_by_label("Callee").input_value()
+    story = page.locator("#story")
+    ring_and_decline(page)
+    expect(story).to_have_text(f"caller0 calls {user}. The phone rings …")
+    expect(page.locator("#picture")).to_contain_text("1 ringing")
+    expect(story).to_have_text(
+        re.compile(
+            rf"^{user} declined, and the API responded 200 OK after .*\. Call \d{{4}}… is now rejected in ZIM\.$"
+        )
+    )
+    assert [call.invitees for call in stack.simulator.calls()] == [{user: "rejected"}]
+
+
+def test_ring_and_decline_tells_why_the_call_was_not_rejected(page: Page, stack: Stack) -> None:
+    stack.simulator.fault("code", code=660500002, times=None)
+    ring_and_decline(page)
+    because = "but the API responded 422 UserNotRegistered after .*: ZIM returned 660500002: "
+    expect(page.locator("#story")).to_have_text(re.compile(rf"{because}.* is still ringing in ZIM\.$"))
+
+
+def wait_for_dot(page: Page, meaning: str, sign: str = "") -> None:
+    """Wait for a request of this look in the picture. Unlike `expect`, it does not miss one that is soon gone."""
+    page.locator(f"#picture .dot.{meaning}", has_text=sign).first.wait_for(state="attached")
+
+
+def test_a_request_moves_to_zim_and_returns_in_the_color_of_its_outcome(page: Page, stack: Stack) -> None:
+    ring_and_decline(page)
+    wait_for_dot(page, "waiting")
+    wait_for_dot(page, "success", "✓")
+    expect(page.locator("#picture .dot")).to_have_count(0)
+    stack.simulator.fault("code", code=1, times=None)
+    ring_and_decline(page)
+    wait_for_dot(page, "retry", "↻")
+
+
+def test_with_reduced_motion_a_request_does_not_move(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("() => { Element.prototype.animate = () => { throw new Error('animated'); }; }")
+    ring_and_decline(page)
+    wait_for_dot(page, "success")
+    expect(page.locator("#picture .dot")).to_have_count(0)
+
+
+def test_a_burst_ends_in_a_sentence_and_the_queue_accepts_the_rest(page: Page, stack: Stack) -> None:
+    story = page.locator("#story")
+    page.get_by_label("Callee").fill("user0")
+    page.get_by_role("button", name="Burst of 50").click()
+    expect(page.locator("#picture")).to_contain_text(re.compile(r"\d waiting"))
+    drain = page.get_by_role("button", name="through the queue")
+    drain.wait_for(timeout=QUEUE_MILLISECONDS)
+    take_screenshot(page, "page.png")
+    expect(story).to_have_text(
+        re.compile(r"^\d+ rejected, .*: the API serves 5 requests at a time\. The queue accepts")
+    )
+    rejected, *others, concurrency = numbers(story.inner_text())
+    assert (rejected + sum(others), concurrency) == (BURST, 5)
+    assert sum(call.state == "rejected" for call in stack.simulator.calls()) == rejected
+    expect(drain).to_have_text(f"Send the other {BURST - rejected} through the queue")
+
+    drain.click()
+    expect(story).to_contain_text("ZIM rejected them all within", timeout=QUEUE_MILLISECONDS)
+    accepted, sent = numbers(story.inner_text())[:2]
+    assert (accepted, sent) == (BURST - rejected, BURST - rejected)
+    assert {call.state for call in stack.simulator.calls()} == {"rejected"}
+    summary = page.locator("#results summary").first
+    expect(summary).to_have_text(re.compile(r"^✓ 202 Accepted .* · rejected after \d"))
