@@ -76,7 +76,9 @@ async def _put_stack(request: web.Request) -> web.Response:
 async def _show_reference(request: web.Request) -> web.Response:
     api = yaml.safe_load(OPENAPI.read_text())
     url = request.app[STACK].get("CallRejectUrl", "").removesuffix("/call-reject")
-    html = _TEMPLATES.get_template("reference.html.jinja").render(api=api, resolve=partial(_resolve, api), url=url)
+    html = _TEMPLATES.get_template("reference.html.jinja").render(
+        api=api, resolve=partial(_resolve, api), url=url, problems=_problems(api), problem_name=_problem_name
+    )
     return web.Response(text=html, content_type="text/html")
 
 
@@ -107,6 +109,21 @@ def _resolve(api: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     for name in node["$ref"].split("/")[1:]:
         api = api[name]
     return api
+
+
+def _problem_name(problem: dict[str, Any]) -> str:
+    return str(problem["type"]).rpartition(":")[2]
+
+
+def _problems(api: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the first example of each type of problem in the responses, ordered by status."""
+    problems: dict[str, dict[str, Any]] = {}
+    for methods in api["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
+                    problems.setdefault(example["value"]["type"], example["value"])
+    return sorted(problems.values(), key=lambda problem: int(problem["status"]))
 
 
 def _to_json(value: object) -> str:

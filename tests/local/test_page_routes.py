@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 import requests
+import yaml
 
 from local.access import HEADER
 from local.page.routes import SHOWN_CALLS, SHOWN_SECONDS
+from local.paths import OPENAPI
 from tests.local.zim_client import TIMEOUT_SECONDS, Simulator, parameters
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -82,3 +84,16 @@ def test_the_page_rejects_other_urls_than_http(sim: Simulator) -> None:
 
 def test_the_reference_is_shown_without_a_stack(sim: Simulator) -> None:
     assert "<code>POST /call-reject/async</code>" in get(sim, "/page/reference.html").text
+
+
+def test_the_reference_has_an_example_of_each_problem(sim: Simulator) -> None:
+    html = get(sim, "/page/reference.html").text
+    types = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+    names = [each.rpartition(":")[2] for each in types]
+    assert sorted(re.findall(r'<pre id="(\w+)">', html)) == sorted(names)
+
+
+def test_both_pages_have_the_same_content_security_policy(sim: Simulator) -> None:
+    pattern = r'"Content-Security-Policy" content="([^"]+)"'
+    page, reference = (re.findall(pattern, get(sim, path).text) for path in ("/page/", "/page/reference.html"))
+    assert page == reference != []
