@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build package sbom run url token invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
+.PHONY: help setup build package sbom run url token invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page screenshots soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ e2e: setup $(BUILT) ## test the deployed stack over HTTP
 
 page: setup $(BUILT) ## test the page in headless Chromium; skipped if it is not installed
 	.venv/bin/python -m pytest tests/page
+
+screenshots: setup $(BUILT) ## write the screenshot of the page to docs/; needs Chromium
+	SCREENSHOTS=docs .venv/bin/python -m pytest tests/page -k burst
 
 soak: setup $(BUILT) ## run a short form of test-soak
 	.venv/bin/python -m pytest tests/soak
