@@ -41,9 +41,10 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
 
 
 def _parameters(stack: Stack) -> dict[str, str]:
-    description = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-    values = {each["ParameterKey"]: each["ParameterValue"] for each in description["Parameters"]}
-    return {name: values[name] for name in PARAMETERS}
+    """Return the values of `PARAMETERS`, or none if nothing is deployed."""
+    deployed = stack.client("cloudformation").describe_stacks()["Stacks"]
+    parameters = [each for found in deployed if found["StackName"] == STACK_NAME for each in found["Parameters"]]
+    return {each["ParameterKey"]: each["ParameterValue"] for each in parameters if each["ParameterKey"] in PARAMETERS}
 
 
 def _handler(stack: Stack, issuer: Issuer) -> Handler:
