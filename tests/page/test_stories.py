@@ -62,9 +62,9 @@ def test_a_request_moves_to_zim_and_returns_in_the_color_of_its_outcome(page: Pa
     wait_for_dot(page, "waiting")
     wait_for_dot(page, "success", "✓")
     expect(page.locator("#picture .dot")).to_have_count(0)
-    stack.simulator.fault("code", code=1, times=None)
+    stack.simulator.fault("code", code=660500002, times=None)
     ring_and_decline(page)
-    wait_for_dot(page, "retry", "↻")
+    wait_for_dot(page, "caller", "!")
 
 
 def test_with_reduced_motion_a_request_does_not_move(page: Page) -> None:
