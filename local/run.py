@@ -32,9 +32,8 @@ def main() -> None:
             }
             with deployed(*ports, parameters) as stack, connect_page(stack, oidc) as page_url:
                 record(stack)
-                token = oidc.token(USER)
-                demonstrate(stack, token)
-                print_instructions(stack, token, page_url)
+                demonstrate(stack, oidc.token(USER))
+                print_instructions(stack, page_url)
                 threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopped. Nothing is left running.")
@@ -52,15 +51,15 @@ def demonstrate(stack: Stack, token: str) -> None:
     print(f"Call state in ZIM: {stack.simulator.call(call_id).state}")
 
 
-def print_instructions(stack: Stack, token: str, page_url: str) -> None:
+def print_instructions(stack: Stack, page_url: str) -> None:
     """Print how to try the stack on the page and from a terminal."""
     call = json.dumps({"CallId": "CALL", "Caller": "caller0", "Invitees": [USER]}).replace("CALL", "'$CALL'")
     print(f"""
 Try it in a browser: {page_url}
 
-Or start a call and reject it from another terminal:
+Or start a call and reject it from another terminal, in this folder:
 
-  TOKEN={token}
+  TOKEN=$(make -s token USER={USER})
   CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -H "{HEADER}: 1" -d '{call}' && \\
   curl -sSi {stack.call_reject_url} -H "Authorization: Bearer $TOKEN" -d '{{"CallId":"'$CALL'"}}'
 
