@@ -72,13 +72,6 @@ def test_a_lost_connection_is_retried_once(ringing: SimulatorClient, function: F
     assert first.connection != second.connection
 
 
-def test_a_connection_that_is_lost_twice_is_unreachable(ringing: SimulatorClient, function: Function) -> None:
-    ringing.fault("cut_before", times=2)
-    assert_is_problem(function.reject(), "ZimUnreachable", 502)
-    assert function.line()["attempts"] == 2
-    assert_rejects_next_call(function, ringing)
-
-
 def test_a_refused_connection_is_not_retried(start: StartFunction) -> None:
     with start(ZIM_API_BASE_URL=f"http://{HOST}:{free_port()}", **DEBUG_LOGS) as function:
         assert_is_problem(function.reject(), "ZimUnreachable", 502)

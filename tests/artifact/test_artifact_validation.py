@@ -57,15 +57,3 @@ def test_a_problem_does_not_contain_the_rejected_value(
     response = function.reject(**{member: "rejected-value\0" * 200})
     assert response.status == 400
     assert "rejected-value" not in json.dumps(response.members)
-
-
-def test_members_at_their_limits_are_sent_to_zim(zim: SimulatorClient, function: Function) -> None:
-    request = {"FromUserId": "u" * 32, "CallId": "\U0001f4de" * 32, "ExtendedData": "€" * 682 + "dd"}
-    zim.ring(request["FromUserId"], call_id=request["CallId"])
-    assert function.reject(**request).status == 200
-    assert request.items() <= zim.requests()[0].parameters.items()
-
-
-def test_a_base64_body_is_decoded(ringing: SimulatorClient, function: Function) -> None:
-    assert function.post(json.dumps({**REQUEST, "ExtendedData": "€"}, ensure_ascii=False).encode()).status == 200
-    assert ringing.call(REQUEST["CallId"]).extended_data == {REQUEST["FromUserId"]: "€"}

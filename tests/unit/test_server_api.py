@@ -189,9 +189,12 @@ def test_a_response_that_zim_does_not_document_is_unexpected(zim: SimulatorClien
         b'{"Code": 0.0}',
         b'{"Code": true}',
         b'{"Code": false}',
+        b'{"Code": %d}' % 2**63,
+        b'{"Code": %d}' % (-(2**63) - 1),
+        b'{"Code": ' + b"1" * 5000 + b"}",  # more digits than Python reads
     ],
 )
-def test_a_body_without_an_integer_code_is_unexpected(body: bytes) -> None:
+def test_a_body_without_a_64_bit_integer_code_is_unexpected(body: bytes) -> None:
     with serve(lambda _: Response(body=body)) as server:
         assert isinstance(failure(new_api(server.url)), UnexpectedZimResponse)
 
@@ -211,11 +214,21 @@ def test_a_status_other_than_200_is_unexpected(status: int) -> None:
         ({}, ZimResponse(0, "", "")),
         ({"Message": ["text"], "RequestId": 42}, ZimResponse(0, "['text']", "42")),
         ({"RequestId": "42", "Other": {}}, ZimResponse(0, "", "42")),
+        ({"Message": "a\ud800b", "RequestId": "\ud800"}, ZimResponse(0, "a?b", "?")),
+        ({"Message": "é" * 257, "RequestId": "\ud800" * 257}, ZimResponse(0, "é" * 256, "?" * 256)),
     ],
 )
-def test_message_and_request_id_are_text_even_if_zim_omits_them(members: dict[str, Any], response: ZimResponse) -> None:
+def test_message_and_request_id_are_text_of_at_most_256_characters_without_surrogates(
+    members: dict[str, Any], response: ZimResponse
+) -> None:
     with serve(lambda _: Response.json({"Code": 0, **members})) as server:
         assert call(new_api(server.url)) == response
+
+
+@pytest.mark.parametrize("code", [2**63 - 1, -(2**63)])
+def test_a_code_can_have_64_bits(code: int) -> None:
+    with serve(lambda _: Response.json({"Code": code})) as server:
+        assert call(new_api(server.url)).code == code
 
 
 def test_a_response_has_at_most_64_kib() -> None:
