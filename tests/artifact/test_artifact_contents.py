@@ -57,6 +57,12 @@ def files(artifact: Path) -> dict[str, bytes]:
 
 
 @every_function
+def test_a_function_contains_only_its_handler(function: Path) -> None:
+    handler = function / "app.py"
+    assert {path for path in function.rglob("*") if path.is_file()} == {handler, bytecode_of(handler)}
+
+
+@every_function
 def test_a_function_needs_only_the_artifacts_and_the_standard_library(function: Path) -> None:
     completed = import_alone(function)
     assert completed.returncode == 0, completed.stderr.splitlines()[-1]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.alarms import ALARMS, DEFAULT_BUS, Samples, alarm_metrics, evaluate, is_in_alarm
+from tests.unit.alarms import ALARMS, Samples, alarm_metrics, evaluate, is_in_alarm
 from tests.unit.template import TEMPLATE, resolve
 
 LAST_MINUTE = 30
@@ -243,22 +243,6 @@ def with_samples(alarm: dict[str, Any], values: dict[str, float]) -> Samples:
 )
 def test_an_alarm_goes_off_above_its_threshold(alarm: str, values: dict[str, float], *, breaching: bool) -> None:
     assert is_in_alarm(ALARMS[alarm], with_samples(ALARMS[alarm], values), LAST_MINUTE) is breaching
-
-
-def test_each_alarm_watches_its_metrics() -> None:
-    assert {name: {metric.name for metric in alarm_metrics(alarm).values()} for name, alarm in ALARMS.items()} == {
-        "CanaryFailedAlarm": {"CanaryFailed"},
-        "ZimConfigurationErrorsAlarm": {"ZimConfigurationError", "SecretUnavailable"},
-        "HighErrorRateAlarm": {"5xx", "Count", "Throttles"},
-        "ObjectiveMissedAlarm": {"ObjectiveMissed"},
-        "SustainedThrottlingAlarm": {"Throttles"},
-        "OldMessagesAlarm": {"ApproximateAgeOfOldestMessage", "MessageAge"},
-        "ExpiredRequestsAlarm": {"RequestExpired", "MessageAge"},
-        "DeadLettersAlarm": {"ApproximateNumberOfMessagesVisible"},
-    }
-    (dead_letters,) = alarm_metrics(ALARMS["DeadLettersAlarm"]).values()
-    assert dict(dead_letters.dimensions) == {"QueueName": "CallRejectDeadLetterQueue"}
-    assert DEFAULT_BUS["CallRejectDeadLetterQueue.QueueName"] == "CallRejectDeadLetterQueue"
 
 
 def test_only_a_missing_run_of_the_canary_is_a_failure() -> None:

@@ -17,7 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.support.paths import DOCS, ROOT
 from tests.unit.alarms import DEFAULT_BUS
-from tests.unit.iam import ACTIONS, actions, as_list
+from tests.unit.iam import ACTIONS, as_list
 from tests.unit.template import expand, resolve
 
 STACK, ACCOUNT, REGION, SUFFIX = "call-reject", "123456789012", "us-east-1", "AbCdEfGhIjKlM"
@@ -190,10 +190,25 @@ def test_the_deploy_role_itself_cannot_change_resources(action: str) -> None:
 
 def test_the_roles_do_not_reach_another_stack() -> None:
     for arn in (arn for resource_type, each in arns().items() if resource_type != "s3 object" for arn in each):
-        other = arn.replace(f"{STACK}-", "another-")
+        other = arn.replace(f"{STACK}-", "another-").replace(f"{STACK} - ", f"{STACK}-more - ")
         if other != arn:
-            assert not is_allowed("ExecutionRole", "lambda:UpdateFunctionCode", other)
-            assert not is_allowed("ExecutionRole", "iam:PutRolePolicy", other)
+            for action in ("lambda:UpdateFunctionCode", "iam:PutRolePolicy", "cloudwatch:PutMetricAlarm"):
+                assert not is_allowed("ExecutionRole", action, other)
+
+
+def test_only_one_environment_of_one_repository_can_assume_the_deploy_role() -> None:
+    (trust,) = DEPLOYMENT["Resources"]["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    subject = {"Fn::Sub": "${SubjectPrefix}:environment:${EnvironmentName}"}
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": subject,
+        }
+    }
+    prefix = DEPLOYMENT["Parameters"]["SubjectPrefix"]["AllowedPattern"]
+    assert re.search(prefix, "repo:octo-org@123456/octo-repo@456789")
+    assert re.search(prefix, "repo:octo-org/octo-repo")
+    assert not re.search(prefix, "repo:octo-org/*")
 
 
 NAME_LENGTHS = {
@@ -213,10 +228,6 @@ def test_the_longest_stack_name_is_not_shortened_in_names_of_resources() -> None
     for name, resource in RESOURCES.items():
         if resource["Type"] in NAME_LENGTHS and "QueueName" not in resource["Properties"]:
             assert longest + len(f"-{name}-{SUFFIX}") <= NAME_LENGTHS[resource["Type"]], name
-
-
-def test_every_action_in_the_handlers_is_known_to_iam() -> None:
-    assert actions("lambda:Publish*") == {"lambda:publishlayerversion", "lambda:publishversion"}
 
 
 def test_the_job_with_credentials_runs_no_development_dependencies() -> None:

@@ -1,6 +1,5 @@
-"""Facts that several files state: the version, tables in the README, links, and what publishing and deploying need."""
+"""Facts that several files state: the version, tables in the README, links, and what publishing needs."""
 
-import fnmatch
 import json
 import re
 import tomllib
@@ -16,12 +15,11 @@ from local.vendor_facts import FACTS
 from tests.support.paths import DOCS, OPENAPI, ROOT
 from tests.support.paths import TEMPLATE as TEMPLATE_PATH
 from zim import errors
-from zim.errors import CallRejectError, QueueAction
+from zim.errors import CallRejectError
 from zim.return_codes import RETURN_CODES
 
 TEMPLATE: dict[str, Any] = yaml_parse(TEMPLATE_PATH.read_text())
 APPLICATION: dict[str, Any] = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
-DEPLOYMENT: dict[str, Any] = yaml_parse((DOCS / "github-deploy-role.yaml").read_text())
 README = (ROOT / "README.md").read_text()
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 
@@ -83,31 +81,6 @@ def test_return_codes_in_the_readme_are_in_the_row_of_their_outcome() -> None:
     assert documented >= set(FACTS["call_reject_codes"])
 
 
-def test_queue_actions_in_the_queue_guide_are_those_of_the_code() -> None:
-    table = (DOCS / "queue.md").read_text().partition("\n| In the queue |")[2].partition("\n\n")[0]
-    actions = [row.split("|")[1].strip() for row in table.splitlines()[2:]]
-    assert sorted(actions) == sorted(
-        action.name.replace("_THEN", ", then").replace("_", " ").lower() for action in QueueAction
-    )
-
-
-def test_the_guides_name_the_concurrency_that_the_defaults_need() -> None:
-    """Lambda keeps 100 concurrent executions unreserved.
-
-    See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
-    """
-    needed = 100 + sum(int(TEMPLATE["Parameters"][name]["Default"]) for name in ("ApiConcurrency", "QueueConcurrency"))
-    for page in (ROOT / "README.md", DOCS / "deploy.md"):
-        assert f" {needed}" in page.read_text()
-        assert "aws lambda get-account-settings" in page.read_text()
-
-
-def test_a_function_is_built_from_its_handler_alone() -> None:
-    """Shared code is in the layer, so a build in a container or from a cache cannot contain an old copy of it."""
-    copied = re.findall(r"^\tcp (.*)$", (ROOT / "functions" / "Makefile").read_text(), re.MULTILINE)
-    assert copied == ['$(SOURCE_$*)/app.py "$(ARTIFACTS_DIR)/"']
-
-
 def anchor(heading: str) -> str:
     """Return the anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
@@ -131,26 +104,19 @@ def test_the_changelog_openapi_the_project_and_the_application_have_the_same_ver
     assert openapi["info"]["version"] == released[0] == APPLICATION["SemanticVersion"] == project["version"]
 
 
-@pytest.mark.parametrize(
-    ("member", "pattern"),
-    [
-        ("Name", r"[a-zA-Z0-9-]{1,140}"),
-        ("Description", r".{1,256}"),
-        ("Author", r"(?=.{1,127}$)[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?"),
-        ("SpdxLicenseId", "Apache-2.0"),
-        ("SemanticVersion", r"\d+\.\d+\.\d+"),
-    ],
-)
-def test_application_metadata_has_the_documented_form(member: str, pattern: str) -> None:
+def test_application_metadata_has_the_documented_form() -> None:
     """See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-template-publishing-applications-metadata-properties.html."""
-    assert re.fullmatch(pattern, APPLICATION[member])
-
-
-def test_application_labels_and_files_are_within_the_limits() -> None:
+    patterns = {
+        "Name": r"[a-zA-Z0-9-]{1,140}",
+        "Description": r".{1,256}",
+        "Author": r"(?=.{1,127}$)[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?",
+        "SemanticVersion": r"\d+\.\d+\.\d+",
+    }
+    for member, pattern in patterns.items():
+        assert re.fullmatch(pattern, APPLICATION[member]), member
     assert len(APPLICATION["Labels"]) <= 10
     assert all(re.fullmatch(r"[a-zA-Z0-9+\-_:/@]{1,127}", label) for label in APPLICATION["Labels"])
-    for member in ("LicenseUrl", "ReadmeUrl"):
-        assert 0 < (ROOT / APPLICATION[member]).stat().st_size < 5_000_000
+    assert all((ROOT / APPLICATION[member]).is_file() for member in ("LicenseUrl", "ReadmeUrl"))
 
 
 def test_a_published_template_has_only_supported_types_and_no_dangling_references(
@@ -164,41 +130,3 @@ def test_a_published_template_has_only_supported_types_and_no_dangling_reference
     assert {resource["Type"] for resource in published["Resources"].values()} <= PUBLISHABLE
     for name in TEMPLATE["Resources"].keys() - published["Resources"].keys():
         assert name not in packaged.read_text()
-
-
-def test_only_one_environment_of_one_repository_can_assume_the_deploy_role() -> None:
-    trust = DEPLOYMENT["Resources"]["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert [statement["Condition"] for statement in trust] == [
-        {
-            "StringEquals": {
-                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                "token.actions.githubusercontent.com:sub": {
-                    "Fn::Sub": "${SubjectPrefix}:environment:${EnvironmentName}"
-                },
-            }
-        }
-    ]
-    prefix = DEPLOYMENT["Parameters"]["SubjectPrefix"]["AllowedPattern"]
-    assert re.search(prefix, "repo:octo-org@123456/octo-repo@456789")
-    assert re.search(prefix, "repo:octo-org/octo-repo")
-    assert not re.search(prefix, "repo:octo-org/*")
-
-
-def test_the_execution_role_covers_every_service_of_the_template() -> None:
-    prefixes = {"ApiGatewayV2": "apigateway", "Serverless": "lambda"}
-    services = {resource["Type"].split("::")[1] for resource in TEMPLATE["Resources"].values()}
-    policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    allowed = " ".join(str(statement["Action"]) for statement in policy["Statement"])
-    assert not {service for service in services if f"{prefixes.get(service, service.lower())}:" not in allowed}
-
-
-def test_the_execution_role_covers_the_alarms_of_its_stack_only() -> None:
-    policy = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    (alarms,) = re.findall(r":alarm:([^']+)", str(policy))
-    pattern = alarms.replace("${StackName}", "one")
-    resources = TEMPLATE["Resources"].values()
-    names = [each["Properties"]["AlarmName"]["Fn::Sub"] for each in resources if each["Type"].endswith("::Alarm")]
-    assert names
-    for name in names:
-        assert fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one"), pattern)
-        assert not fnmatch.fnmatchcase(name.replace("${AWS::StackName}", "one-more"), pattern)

@@ -11,13 +11,10 @@ import yaml
 from local.processes import LocalError
 from local.release_notes import notes
 from tests.support.paths import DOCS, ROOT
-from tests.unit.alarms import ALARMS
-from tests.unit.template import RESOURCES, SECRETS, TEMPLATE, rules_allow
-from zim.errors import CallRejectError
+from tests.unit.template import SECRETS, TEMPLATE, rules_allow
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 NEWEST = re.findall(r"^## \[([\d.]+)\]", CHANGELOG, re.MULTILINE)[0]
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RELEASE: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
 EXAMPLE = """# Changelog
 
@@ -74,63 +71,6 @@ def test_every_file_is_attested_before_it_is_published() -> None:
     attest, create = RELEASE["jobs"]["publish"]["steps"][1:]
     assert attest["with"]["subject-path"] == "dist/*"
     assert create["run"].endswith(" dist/*")
-
-
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_by_commit_and_name_their_version(workflow: Any) -> None:
-    used = re.findall(r"uses: (.*)", workflow.read_text())
-    assert used
-    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used)
-
-
-def test_an_action_has_the_same_version_in_all_workflows() -> None:
-    used = {line for workflow in WORKFLOWS for line in re.findall(r"uses: (\S+)", workflow.read_text())}
-    assert len({each.partition("@")[0] for each in used}) == len(used)
-
-
-UPGRADE = (DOCS / "upgrade.md").read_text()
-
-
-def upgrade_table(first_column: str) -> list[tuple[str, str]]:
-    """Return the old and the new names in a table of docs/upgrade.md."""
-    table = UPGRADE.partition(f"\n| {first_column} |")[2].partition("\n\n")[0]
-    rows = (row.split("|")[1:3] for row in table.splitlines()[2:])
-    return [(old.strip(), new.strip()) for old, new in rows]
-
-
-def test_the_upgrade_guide_maps_renamed_outcomes_to_outcomes_of_the_code() -> None:
-    outcomes = {error.__name__ for error in CallRejectError.__subclasses__()}
-    for old, new in upgrade_table("Outcome of 1.0.0"):
-        assert set(re.findall(r"`(\w+)`", new)) <= outcomes, new
-        assert old.strip("`") not in outcomes, old
-
-
-def test_the_upgrade_guide_maps_renamed_alarms_to_alarms_of_the_template() -> None:
-    alarms = {alarm["AlarmName"].removeprefix("stack - ") for alarm in ALARMS.values()}
-    for old, new in upgrade_table("Alarm of 1.0.0"):
-        assert {*new.split(", ")} <= {*alarms, "none"}, new
-        assert old not in alarms, old
-
-
-def test_the_upgrade_guide_names_only_parameters_and_outputs_of_the_template() -> None:
-    section = UPGRADE.partition("\n**Before the update**\n")[2].partition("\n## ")[0]
-    names = set(re.findall(r"`([A-Z]\w+)(?:=\w*)?`", section))
-    outcomes = {word.strip("`") for old, new in upgrade_table("Outcome of 1.0.0") for word in f"{old} {new}".split()}
-    assert names - outcomes <= TEMPLATE["Parameters"].keys() | TEMPLATE["Outputs"].keys()
-
-
-def test_the_upgrade_guide_says_what_the_policies_of_the_template_keep() -> None:
-    kept = {
-        "Queue": "CallRejectQueue",
-        "Dead-letter queue": "CallRejectDeadLetterQueue",
-        "Log groups": "HttpApiLogGroup",
-    }
-    table = UPGRADE.partition("\n| Resource | If the update")[2].partition("\n\n")[0]
-    rows = {row.split("|")[1].strip(): row.split("|")[2:4] for row in table.splitlines()[2:]}
-    for name, logical_id in kept.items():
-        policies = (RESOURCES[logical_id][policy] for policy in ("UpdateReplacePolicy", "DeletionPolicy"))
-        for policy, text in zip(policies, rows[name], strict=True):
-            assert ("Deleted" in text) is (policy == "Delete"), (name, policy)
 
 
 def test_the_example_with_several_stacks_shares_the_limit_with_valid_parameters() -> None:
