@@ -8,7 +8,6 @@ import itertools
 import json
 from collections.abc import Callable
 from graphlib import TopologicalSorter
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.support.paths import EVENTS
 from tests.unit.doubles import Function
 from tests.unit.template import EXPANDED, dependencies, resolve
 from zim.aws import client
-from zim.settings import Settings, SettingsError
 
 JWT = {"JwtIssuer": "https://issuer.example", "JwtAudience": "app"}
 MODES = {"IAM": {}, "JWT": JWT}
@@ -70,38 +68,3 @@ def test_no_pair_of_function_and_route_lets_a_user_act_for_another(
         assert status == (400 if not body else 200 if synchronous else 202)
     allowed = (code, route) == ("IAM", "IAM") and bool(body) and synchronous
     assert zim.call(call_id).state == ("rejected" if allowed else "ringing")
-
-
-@pytest.mark.parametrize("authorizer", [None, {}, {"lambda": {}}], ids=["null", "empty", "another authorizer"])
-@pytest.mark.parametrize("function", FOLDERS)
-def test_with_a_claim_an_event_without_a_token_is_refused(
-    function: str, authorizer: Any, load: Callable[..., Function]
-) -> None:
-    event = json.loads((EVENTS / function / "http_api.json").read_text())
-    event["requestContext"]["authorizer"] = authorizer
-    app = load(FOLDERS[function], QUEUE_URL="https://queue.example", EXPIRES_AFTER_SECONDS="90", JWT_USER_CLAIM="sub")
-    assert app(event)["statusCode"] == 403
-
-
-ENVIRONMENT = {
-    "ZIM_API_BASE_URL": "https://zim-api.zego.im",
-    "CALLS_PER_SECOND": "10",
-    "OTHER_CALLS_PER_SECOND": "10",
-    "ZIM_CALLS_PER_SECOND_LIMIT": "20",
-    "RESERVED_CONCURRENCY": "5",
-    "AWS_REGION": "eu-central-1",
-}
-
-
-@pytest.mark.parametrize("secret", ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:zim-AbCdEf", "zim"])
-def test_a_secret_in_the_region_of_the_function_is_accepted(secret: str) -> None:
-    assert Settings.from_environment({**ENVIRONMENT, "ZIM_SECRET_ID": secret}).secret_id == secret
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2"])
-def test_a_secret_in_another_region_is_refused(region: str) -> None:
-    arn = f"arn:aws:secretsmanager:{region}:123456789012:secret:zim-AbCdEf"
-    with pytest.raises(
-        SettingsError, match="ZIM_SECRET_ID must be a secret in the region of this function, eu-central-1"
-    ):
-        Settings.from_environment({**ENVIRONMENT, "ZIM_SECRET_ID": arn})

@@ -70,19 +70,6 @@ def test_an_invalid_request_is_rejected_and_not_queued(function: Function, queue
     assert [line["outcome"] for line in log.lines] == ["InvalidRequest"]
 
 
-def test_the_token_identifies_the_user(function: Function, queue: Any) -> None:
-    assert function(http_event({"CallId": "call-1"}))["statusCode"] == 202
-    (message,) = queue.receive_messages()
-    assert json.loads(message.body)["FromUserId"] == "user0"
-    assert function(http_event({"CallId": "call-1", "FromUserId": "user1"}))["statusCode"] == 403
-
-
-def test_a_caller_that_iam_authorizes_can_act_for_any_user(load: Callable[..., Function], queue: Any) -> None:
-    context = {**EVENT["requestContext"], "authorizer": {"iam": {"accountId": "123456789012"}}}
-    event = {**http_event({"CallId": "call-1", "FromUserId": "user1"}), "requestContext": context}
-    assert load("call_reject_async", QUEUE_URL=queue.url)(event)["statusCode"] == 202
-
-
 def test_a_request_without_expires_at_expires_after_the_configured_time(
     load: Callable[..., Function], queue: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

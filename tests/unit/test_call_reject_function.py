@@ -61,17 +61,6 @@ def test_a_retryable_error_over_https_says_how_long_to_wait(zim: SimulatorClient
     assert json.loads(response["body"])["Code"] == 660300005
 
 
-def test_the_token_identifies_the_user(zim: SimulatorClient, function: Function) -> None:
-    assert function(http_event({"CallId": zim.ring("user0")}))["statusCode"] == 200
-    assert function(http_event({"CallId": zim.ring("user1"), "FromUserId": "user1"}))["statusCode"] == 403
-
-
-def test_a_caller_that_iam_authorizes_can_act_for_any_user(zim: SimulatorClient, load: Callable[..., Function]) -> None:
-    context = {**HTTP_EVENT["requestContext"], "authorizer": {"iam": {"accountId": "123456789012"}}}
-    event = {**http_event({"CallId": zim.ring("user1"), "FromUserId": "user1"}), "requestContext": context}
-    assert load("call_reject")(event)["statusCode"] == 200
-
-
 @pytest.mark.parametrize(("seconds", "status"), [(60, 200), (-1, 410)])
 @pytest.mark.parametrize("trigger", ["http", "direct"])
 def test_a_request_is_not_sent_after_its_expiry(

@@ -10,29 +10,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
+from tests.unit.doubles import Clock
 from zim import aws, credentials
 from zim.credentials import Credentials, CredentialsStore
 from zim.errors import SecretUnavailable
 
 SERVER_SECRET = "a-made-up-secret-of-32-characters"[:32]
 VALID = {"AppId": 1234567890, "ServerSecret": SERVER_SECRET}
-
-
-class Clock:
-    """A clock that does not move, in place of the module `time`."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(credentials, "time", clock)
-    return clock
 
 
 @pytest.fixture
@@ -93,16 +77,18 @@ def test_a_secret_can_be_binary(client: SecretsManagerClient) -> None:
 
 
 def test_a_secret_is_read_once_in_five_minutes(
-    client: SecretsManagerClient, clock: Clock, reads: list[dict[str, Any]]
+    client: SecretsManagerClient, clock: Clock, reads: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(credentials, "time", clock)
     store = create_store(client)
-    for clock.now in (1_000_000.0, 1_000_000.0, 1_000_150.0, 1_000_299.5):
+    for seconds in (0, 0, 150, 149.5):
+        clock.now += seconds
         assert store.get().app_id == 1234567890
     assert reads == [{"SecretId": "zim"}]
     update(client, {**VALID, "AppId": 2})
-    clock.now = 1_000_300.0
+    clock.now += 0.5
     assert store.get().app_id == 2
-    clock.now = 1_000_599.5
+    clock.now += 299.5
     assert store.get().app_id == 2
     assert len(reads) == 2
 

@@ -54,6 +54,7 @@ def test_a_caller_that_iam_authorizes_is_no_user(claim: str | None) -> None:
     [
         ({"iam": {"accountId": "123456789012"}}, "sub", "expected a JWT, the authorizer is iam"),
         ({}, "sub", "expected a JWT, the authorizer is missing"),
+        ({"lambda": {}}, "sub", "expected a JWT, the authorizer is lambda"),
         ({"jwt": {"claims": {"sub": "user0"}}}, None, "expected IAM, the authorizer is jwt"),
     ],
 )

@@ -58,9 +58,15 @@ def test_a_secret_id_has_no_whitespace(secret_id: str) -> None:
         settings(ZIM_SECRET_ID=secret_id)
 
 
-@pytest.mark.parametrize("secret_id", ["arn:", "arn:x", "arn:aws:secretsmanager"])
-def test_an_arn_without_a_region_is_rejected(secret_id: str) -> None:
-    with pytest.raises(SettingsError, match="ZIM_SECRET_ID"):
+@pytest.mark.parametrize(
+    "secret_id",
+    ["arn:", "arn:x", "arn:aws:secretsmanager"]
+    + [VALID["ZIM_SECRET_ID"].replace("eu-central-1", region) for region in ("us-east-1", "eu-central-2")],
+)
+def test_an_arn_without_the_region_of_the_function_is_rejected(secret_id: str) -> None:
+    with pytest.raises(
+        SettingsError, match="ZIM_SECRET_ID must be a secret in the region of this function, eu-central-1"
+    ):
         settings(ZIM_SECRET_ID=secret_id)
 
 
