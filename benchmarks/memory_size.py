@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import builds, results, servers
-from benchmarks.performance import AWS_ROUND_TRIP, Function, check
+from benchmarks.performance import AWS_ROUND_TRIP, Function, check, medians
 from local.runtime_api import execution_environment
 
 SIZES = (128, 256, 512, 1024, 1769)
@@ -93,10 +93,7 @@ def measure(rounds: int, warm_requests: int) -> list[dict[str, Any]]:
                 measured.append(
                     {**start(function, size, log, warm_requests), "limited_init": limited_init(function, size, log)}
                 )
-    return [
-        {"size": size, **{name: median(sample[name] for sample in measured) for name in measured[0]}}
-        for size, measured in samples.items()
-    ]
+    return [{"size": size, **medians(measured)} for size, measured in samples.items()]
 
 
 def main() -> None:

@@ -115,16 +115,15 @@ def measure(rounds: int, number: int) -> dict[str, Any]:
     return {
         "rounds": rounds,
         "requests": number,
-        "cold": {name: summarize(samples) for name, samples in cold.items()},
-        "warm": {name: summarize(samples) for name, samples in warm.items()},
+        "cold": {name: medians(samples) for name, samples in cold.items()},
+        "warm": {name: medians(samples) for name, samples in warm.items()},
         "package": builds.package_size([LAYER.parent, *BUILT.glob("*Function")]),
     }
 
 
-def summarize(samples: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Return the median, the minimum and the maximum of each figure."""
-    values = {name: [sample[name] for sample in samples] for name in samples[0]}
-    return {name: {"median": median(each), "minimum": min(each), "maximum": max(each)} for name, each in values.items()}
+def medians(samples: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each figure."""
+    return {name: median(sample[name] for sample in samples) for name in samples[0]}
 
 
 def main() -> None:
@@ -135,7 +134,7 @@ def main() -> None:
     options = parser.parse_args()
     measured = measure(options.rounds, options.requests)
     for name, figures in measured["cold"].items():
-        print(f"{name:20}", "  ".join(f"{figure} {each['median'] * 1000:.0f} ms" for figure, each in figures.items()))
+        print(f"{name:20}", "  ".join(f"{figure} {seconds * 1000:.0f} ms" for figure, seconds in figures.items()))
     results.save("performance", measured)
 
 

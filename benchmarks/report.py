@@ -45,9 +45,7 @@ def cold_starts() -> str:
     """Return the table of cold starts at several distances."""
     document = load("performance")
     machine, measured = document["machine"], document["measured"]
-    cold = {
-        name: {figure: each["median"] for figure, each in figures.items()} for name, figures in measured["cold"].items()
-    }
+    cold = measured["cold"]
     rows = []
     for round_trip in ZIM_ROUND_TRIPS:
         ours, floor = cold[f"call_reject {round_trip}"], cold[f"floor {round_trip}"]["total"]
@@ -75,11 +73,9 @@ def cold_starts() -> str:
 def figures() -> str:
     """Return the table of the other figures: cold start without delay, warm request, package size and memory."""
     measured = load("performance")["measured"]
-    cold = {name: figures["total"]["median"] for name, figures in measured["cold"].items()}
-    warm = {
-        name: {figure: each["median"] for figure, each in figures.items()} for name, figures in measured["warm"].items()
-    }
-    ours, floor, number, package = warm["call_reject"], warm["floor"], measured["requests"], measured["package"]
+    cold = {name: figures["total"] for name, figures in measured["cold"].items()}
+    ours, floor = measured["warm"]["call_reject"], measured["warm"]["floor"]
+    number, package = measured["requests"], measured["package"]
     rows = [
         ("Cold start without TLS and delay", milliseconds(cold["call_reject"]), ""),
         (
@@ -145,7 +141,7 @@ def cost() -> str:
     """Return the cost of a million requests, from the measured times and log sizes."""
     size = configured_size()
     warm = {each["size"]: each["warm"] for each in load("memory_size")["measured"]["sizes"]}
-    log_bytes = load("performance")["measured"]["warm"]["call_reject"]["logged"]["median"] + PLATFORM_LOG_BYTES
+    log_bytes = load("performance")["measured"]["warm"]["call_reject"]["logged"] + PLATFORM_LOG_BYTES
     logs = log_bytes / 1e9 * LOGS_GB
     duration = duration_cost(size, warm[size])
     rows = [
