@@ -55,7 +55,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Load:
-    """A way to saturate one function. The ids of its users begin with the load's name."""
+    """A way to saturate one function."""
 
     name: str
     logical_id: str

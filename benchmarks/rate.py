@@ -34,7 +34,7 @@ GOAL = 0.95
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one load, or of several at the same time.
+    """The result of one load, or of several together.
 
     Times are in seconds, rates in calls per second. `peak` is the highest number of calls in any second, `theory` the
     rate of saturated windows. `responses` counts the responses to the clients by label; the percentiles are the times
@@ -96,33 +96,25 @@ def run(
     return Run(stack.simulator.requests(), responses, start)
 
 
-def measure(stack: Stack, loads: Sequence[Load], round_trip: float, seconds: float) -> list[Result]:
-    """Run the loads together, and return the result of each and, if there are several, of all together."""
+def measure(stack: Stack, loads: Sequence[Load], round_trip: float, seconds: float) -> Result:
+    """Run the loads together. The peak and the errors of ZIM are those of the whole run, the rest without warm-up."""
     seen = run(stack, loads, round_trip, seconds, time.sleep)
-    groups = [[load] for load in loads] + ([list(loads)] if len(loads) > 1 else [])
-    return [_result(stack, seen, group, round_trip, seconds) for group in groups]
-
-
-def _result(stack: Stack, seen: Run, loads: Sequence[Load], round_trip: float, seconds: float) -> Result:
-    """Count the peak and ZIM's errors over the whole run, everything else after the warm-up."""
     limits = [load.limit(stack) for load in loads]
-    names = tuple(load.name for load in loads)
-    records = [record for record in seen.records if record.parameters["FromUserId"].startswith(names)]
-    arrivals = [record.monotonic for record in records]
+    arrivals = [record.monotonic for record in seen.records]
     # Calls come in bursts, one in each period of the windows. Part of a period would distort the rate.
     measured = int(seconds / (1 + round_trip)) * (1 + round_trip)
     calls = bisect_left(arrivals, seen.start + measured) - bisect_left(arrivals, seen.start)
-    responses = [response for name in names for response in seen.responses[name] if response.time >= seen.start]
+    responses = [each for received in seen.responses.values() for each in received if each.time >= seen.start]
     successes = sorted(response.seconds for response in responses if response.label == "200")
     p50, p95, p99 = (results.percentile(successes, share) if successes else None for share in (0.5, 0.95, 0.99))
     return Result(
-        load=" + ".join(names),
+        load=" + ".join(seen.responses),
         round_trip=round_trip,
         seconds=measured,
         limit=sum(limit.calls_per_second for limit in limits),
         calls=calls,
         peak=most_in_a_second(arrivals),
-        rate_limit_errors=sum(record.code == Code.RATE_LIMIT_EXCEEDED for record in records),
+        rate_limit_errors=sum(record.code == Code.RATE_LIMIT_EXCEEDED for record in seen.records),
         rate=calls / measured,
         theory=sum(limit.saturated_rate(round_trip) for limit in limits),
         responses=dict(Counter(response.label for response in responses).most_common()),
@@ -160,9 +152,8 @@ def main() -> int:
         for name in options.loads.split(","):
             loads = list(LOADS.values()) if name == "both" else [LOADS[name]]
             for milliseconds in options.round_trips.split(","):
-                for result in measure(stack, loads, float(milliseconds) / 1000, options.seconds):
-                    measured.append(result)
-                    show(result)
+                measured.append(measure(stack, loads, float(milliseconds) / 1000, options.seconds))
+                show(measured[-1])
     results.save("rate", [asdict(result) for result in measured])
     return 0 if all(passed(result) for result in measured) else 1
 

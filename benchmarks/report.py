@@ -178,10 +178,6 @@ def snap_start() -> str:
 def rates() -> str:
     """Return the table of rates under load."""
     document = load("rate")
-    measured = document["measured"]
-    # HTTPS is measured twice at each round trip: first alone, then with the queue.
-    alone = {each["round_trip"]: each for each in reversed(measured) if each["load"] == "https"}
-    together = [each for each in measured if each["load"] == "https + queue"]
     head = ["Load", "Round trip", "Limit", "Peak in any second", "660300005", "Calls per second", "Of C / (1 + R)"]
     head += ["p50 / p95 / p99 of 200 responses", "Load average"]
     rows = [
@@ -196,7 +192,7 @@ def rates() -> str:
             " / ".join(f"{each[name] * 1000:.0f}" for name in ("p50", "p95", "p99")) + " ms",
             f"{each['load_average']:.1f}",
         ]
-        for each in [*reversed(alone.values()), *together]
+        for each in document["measured"]
     ]
     measurement = f"Measured on {document['date']} with {document['machine']['cores']} shared cores."
     return f"{measurement}\n\n{table(head, rows)}"
