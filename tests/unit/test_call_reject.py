@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -65,10 +66,21 @@ def service(zim: SimulatorClient, secret: Secret) -> CallRejectService:
 
 
 @pytest.fixture
-def frozen(zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> CallRejectService:
-    """A service that makes one call a second, on a clock that passes only while it waits for the rate limit."""
+def new_frozen(
+    zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., CallRejectService]:
+    """Create a service that makes one call in these seconds, on a clock that passes only while it sleeps."""
     monkeypatch.setattr(call_reject, "time", clock)
-    return new_service(zim.url, secret, RateLimitWindow(1, 1, clock.monotonic, clock.sleep))
+
+    def new(seconds: int, sleep: Callable[[float], None] = clock.sleep) -> CallRejectService:
+        return new_service(zim.url, secret, RateLimitWindow(1, seconds, clock.monotonic, sleep))
+
+    return new
+
+
+@pytest.fixture
+def frozen(new_frozen: Callable[..., CallRejectService]) -> CallRejectService:
+    return new_frozen(1)
 
 
 def new_service(url: str, secret: Secret, window: RateLimitWindow) -> CallRejectService:
@@ -268,14 +280,12 @@ def test_every_attempt_waits_for_the_rate_limit(zim: SimulatorClient, frozen: Ca
 @pytest.mark.parametrize(("passed", "retry_after"), [(0.0, 30), (0.5, 30), (1.0, 29), (15.0, 15)])
 def test_a_full_window_is_an_error_with_the_whole_seconds_to_wait(
     zim: SimulatorClient,
-    secret: Secret,
+    new_frozen: Callable[..., CallRejectService],
     clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
     passed: float,
     retry_after: int,
 ) -> None:
-    monkeypatch.setattr(call_reject, "time", clock)
-    service = new_service(zim.url, secret, RateLimitWindow(1, 30, clock.monotonic, clock.sleep))
+    service = new_frozen(30)
     service.reject(ring(zim), REMAINING_SECONDS)
     attempts(service)
     clock.now += passed
@@ -315,19 +325,11 @@ def test_a_request_that_expires_while_the_secret_is_read_is_not_sent(
     assert (secret.reads, zim.requests()) == (1, [])
 
 
-@pytest.fixture
-def two_seconds_apart(
-    zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> CallRejectService:
-    """A service that makes one call in two seconds."""
-    monkeypatch.setattr(call_reject, "time", clock)
-    return new_service(zim.url, secret, RateLimitWindow(1, 2, clock.monotonic, clock.sleep))
-
-
 @pytest.mark.parametrize(("seconds", "sent"), [(3, True), (1, False)])
 def test_a_request_does_not_wait_for_the_rate_limit_until_after_its_expiry(
-    zim: SimulatorClient, two_seconds_apart: CallRejectService, clock: Clock, seconds: int, *, sent: bool
+    zim: SimulatorClient, new_frozen: Callable[..., CallRejectService], clock: Clock, seconds: int, *, sent: bool
 ) -> None:
+    two_seconds_apart = new_frozen(2)
     two_seconds_apart.reject(ring(zim), REMAINING_SECONDS)
     if sent:
         two_seconds_apart.reject(expiring(zim, seconds), REMAINING_SECONDS)
@@ -338,11 +340,9 @@ def test_a_request_does_not_wait_for_the_rate_limit_until_after_its_expiry(
 
 
 def test_a_request_that_expires_because_a_wait_takes_longer_is_not_sent(
-    zim: SimulatorClient, secret: Secret, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    zim: SimulatorClient, new_frozen: Callable[..., CallRejectService], clock: Clock
 ) -> None:
-    monkeypatch.setattr(call_reject, "time", clock)
-    window = RateLimitWindow(1, 1, clock.monotonic, lambda seconds: clock.sleep(seconds + 5))
-    service = new_service(zim.url, secret, window)
+    service = new_frozen(1, lambda seconds: clock.sleep(seconds + 5))
     service.reject(ring(zim), REMAINING_SECONDS)
     assert isinstance(failure(service, expiring(zim, 3)), RequestExpired)
     assert len(zim.requests()) == 1
@@ -350,8 +350,9 @@ def test_a_request_that_expires_because_a_wait_takes_longer_is_not_sent(
 
 @pytest.mark.parametrize(("seconds", "sent"), [(3, 2), (1, 1)])
 def test_a_request_that_expires_after_a_lost_connection_is_not_sent_again(
-    zim: SimulatorClient, two_seconds_apart: CallRejectService, seconds: int, sent: int
+    zim: SimulatorClient, new_frozen: Callable[..., CallRejectService], seconds: int, sent: int
 ) -> None:
+    two_seconds_apart = new_frozen(2)
     zim.fault("cut_before")
     if sent == 2:
         assert two_seconds_apart.reject(expiring(zim, seconds), REMAINING_SECONDS).code == 0
@@ -375,14 +376,12 @@ def test_a_request_that_expires_while_a_rotated_secret_is_read_is_not_sent_again
 @pytest.mark.parametrize(("seconds", "error_class"), [(31, RateLimited), (29, RequestExpired)])
 def test_a_full_window_is_an_expired_request_only_if_the_request_expires_before_a_slot_is_free(
     zim: SimulatorClient,
-    secret: Secret,
+    new_frozen: Callable[..., CallRejectService],
     clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
     seconds: int,
     error_class: type[CallRejectError],
 ) -> None:
-    monkeypatch.setattr(call_reject, "time", clock)
-    service = new_service(zim.url, secret, RateLimitWindow(1, 30, clock.monotonic, clock.sleep))
+    service = new_frozen(30)
     service.reject(ring(zim), REMAINING_SECONDS)
     assert isinstance(failure(service, expiring(zim, seconds)), error_class)
     assert clock.slept == []

@@ -22,6 +22,7 @@ class DeadLetter:
 
     body: str
     reason: str
+    source: str | None
 
 
 class Queue:
@@ -50,7 +51,7 @@ class Queue:
         receives: int = 1,
         age: float = 0,
         remaining_ms: int = 15_000,
-        from_api: bool = False,
+        source: str | None = None,
     ) -> list[str]:
         """Send messages, pass them to the function as one batch, and return whether each is deleted or kept."""
         for body in bodies:
@@ -65,7 +66,7 @@ class Queue:
                     "ApproximateReceiveCount": str(receives),
                     "SentTimestamp": str(int((time.time() - age) * 1000)),
                 },
-                "messageAttributes": {"Source": {"dataType": "String", "stringValue": "api"}} if from_api else {},
+                "messageAttributes": {"Source": {"dataType": "String", "stringValue": source}} if source else {},
                 "eventSource": "aws:sqs",
             }
             for message in received
@@ -80,7 +81,12 @@ class Queue:
 
     def dead_letters(self) -> list[DeadLetter]:
         messages = self.dead_letter_queue.receive_messages(MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        return [DeadLetter(message.body, message.message_attributes["Reason"]["StringValue"]) for message in messages]
+        found = []
+        for message in messages:
+            attributes = {name: value["StringValue"] for name, value in message.message_attributes.items()}
+            found.append(DeadLetter(message.body, attributes.pop("Reason"), attributes.pop("Source", None)))
+            assert not attributes
+        return found
 
 
 @pytest.fixture
@@ -291,7 +297,7 @@ def test_an_invalid_message_is_dead_lettered_however_old_it_is(queue: Queue) -> 
     ["no JSON", {"FromUserId": "user0"}, {"FromUserId": "nobody", "CallId": "c"}],
 )
 def test_a_permanent_error_that_a_caller_of_the_api_caused_is_deleted(queue: Queue, body: Any) -> None:
-    assert queue.process(body, from_api=True) == [DELETED]
+    assert queue.process(body, source="api") == [DELETED]
     assert queue.dead_letters() == []
 
 
@@ -300,17 +306,26 @@ def test_a_call_that_a_caller_of_the_api_made_up_is_deleted_at_the_third_receive
     zim: SimulatorClient, queue: Queue, receives: int, result: str
 ) -> None:
     message = {**members(zim), "CallId": "made-up"}
-    assert queue.process(message, receives=receives, from_api=True) == [result]
+    assert queue.process(message, receives=receives, source="api") == [result]
     assert queue.dead_letters() == []
 
 
-@pytest.mark.parametrize(("receives", "dead_letters"), [(9, 0), (10, 1)])
-def test_an_error_of_the_server_is_dead_lettered_for_callers_of_the_api_too(
-    zim: SimulatorClient, queue: Queue, receives: int, dead_letters: int
+@pytest.mark.parametrize("source", [None, "server", "API"])
+def test_a_call_that_a_server_made_up_is_dead_lettered(zim: SimulatorClient, queue: Queue, source: str | None) -> None:
+    message = {**members(zim), "CallId": "made-up"}
+    assert queue.process(message, receives=9, source=source) == [KEPT]
+    assert queue.process(message, receives=10, source=source) == [DELETED]
+    assert len(queue.dead_letters()) == 1
+
+
+@pytest.mark.parametrize("source", [None, "api"])
+def test_an_error_of_the_operator_is_dead_lettered_with_the_source_for_a_redrive(
+    zim: SimulatorClient, queue: Queue, source: str | None
 ) -> None:
-    zim.fault("code", code=100000004)
-    queue.process(members(zim), receives=receives, from_api=True)
-    assert len(queue.dead_letters()) == dead_letters
+    zim.fault("code", code=100000004, times=2)
+    assert queue.process(members(zim), receives=9, source=source) == [KEPT]
+    assert queue.process(members(zim), receives=10, source=source) == [DELETED]
+    assert [letter.source for letter in queue.dead_letters()] == [source]
 
 
 def test_one_invalid_message_does_not_delay_the_others(zim: SimulatorClient, queue: Queue) -> None:

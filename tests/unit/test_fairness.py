@@ -1,10 +1,12 @@
-"""One user cannot use up the capacity of all: the handlers with tokens, and messages whose caller made an error."""
+"""One user cannot use up the capacity of all: the handlers behind HTTPS, with tokens.
+
+`test_call_reject_queue_function.py` tests the messages whose caller made an error.
+"""
 
 import copy
 import hashlib
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,6 @@ from zim.telemetry import hash_user_id
 
 FUNCTIONS = ["call_reject", "call_reject_async"]
 EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectAsyncFunction" / "http_api.json").read_text())
-MAX_RECEIVES_CALLER_ERROR, MAX_RECEIVES = 3, 10
 
 
 def post(function: Function, user: str, body: str) -> Any:
@@ -78,9 +79,6 @@ def test_a_request_of_a_server_has_no_allowance(load: Callable[..., Function], q
     assert {function(event)["statusCode"] for _ in range(3 * MAX_REQUESTS)} == {400}
 
 
-# The queue
-
-
 def test_a_message_of_the_api_has_its_user_as_tenant_and_its_source(
     loaded: Callable[[str], Function], queue: Any
 ) -> None:
@@ -101,98 +99,3 @@ def test_a_caller_of_the_api_cannot_set_the_source(loaded: Callable[[str], Funct
     for body in ('{"CallId":"call","Source":"server"}', '{"CallId":"call","MessageAttributes":{}}'):
         assert post(function, "attacker", body)["statusCode"] == 400
     assert queue.receive_messages() == []
-
-
-class Processor:
-    """The queue function, which receives one message at a time."""
-
-    def __init__(self, load: Callable[..., Function]) -> None:
-        sqs = boto3.resource("sqs")
-        self.queue, self.dead_letter_queue = sqs.create_queue(QueueName="q"), sqs.create_queue(QueueName="dead")
-        urls = {"QUEUE_URL": self.queue.url, "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue.url}
-        self.function = load("call_reject_queue", **urls)
-
-    def keeps(self, body: str, receives: int, source: str | None) -> bool:
-        """Process a message and return whether it stays on the queue."""
-        self.queue.send_message(MessageBody=body)
-        (message,) = self.queue.receive_messages(VisibilityTimeout=600)
-        record = {
-            "messageId": message.message_id,
-            "receiptHandle": message.receipt_handle,
-            "body": body,
-            "attributes": {
-                "ApproximateReceiveCount": str(receives),
-                "SentTimestamp": str(int(time.time() * 1000)),
-            },
-            "messageAttributes": {"Source": {"dataType": "String", "stringValue": source}} if source else {},
-            "eventSource": "aws:sqs",
-        }
-        kept = bool(self.function({"Records": [record]})["batchItemFailures"])
-        message.delete()
-        return kept
-
-    def dead_letters(self) -> int:
-        return len(self.dead_letter_queue.receive_messages(MaxNumberOfMessages=10))
-
-    def attributes_of_the_dead_letter(self) -> dict[str, str]:
-        """Return the attributes of the only dead letter."""
-        (message,) = self.dead_letter_queue.receive_messages(MessageAttributeNames=["All"])
-        return {name: value["StringValue"] for name, value in message.message_attributes.items()}
-
-
-@pytest.fixture
-def processor(load: Callable[..., Function]) -> Processor:
-    return Processor(load)
-
-
-INVENTED = '{"FromUserId":"user0","CallId":"invented"}'
-
-
-def test_an_invented_call_of_the_api_gets_three_tries_and_no_dead_letter(
-    zim: SimulatorClient, processor: Processor
-) -> None:
-    zim.register("user0")
-    tries = [processor.keeps(INVENTED, receives, "api") for receives in range(1, 4)]
-    assert tries == [True] * (MAX_RECEIVES_CALLER_ERROR - 1) + [False]
-    assert processor.dead_letters() == 0
-
-
-@pytest.mark.parametrize("source", [None, "server", "API"])
-def test_the_call_of_a_server_keeps_ten_tries_and_its_dead_letter(
-    zim: SimulatorClient, processor: Processor, source: str | None
-) -> None:
-    zim.register("user0")
-    tries = [processor.keeps(INVENTED, receives, source) for receives in range(1, MAX_RECEIVES + 1)]
-    assert tries == [True] * (MAX_RECEIVES - 1) + [False]
-    assert processor.dead_letters() == 1
-
-
-@pytest.mark.parametrize(("source", "kept"), [("api", {"Source": "api"}), (None, {})])
-def test_a_dead_letter_keeps_its_source_for_a_redrive(
-    zim: SimulatorClient, processor: Processor, source: str | None, kept: dict[str, str]
-) -> None:
-    zim.fault("code", code=3)
-    assert not processor.keeps(INVENTED, MAX_RECEIVES, source)
-    attributes = processor.attributes_of_the_dead_letter()
-    assert attributes.pop("Reason").startswith("ZimConfigurationError: ")
-    assert attributes == kept
-
-
-@pytest.mark.parametrize("code", [2, 660500002])
-def test_no_error_of_a_caller_of_the_api_becomes_a_dead_letter(
-    zim: SimulatorClient, processor: Processor, code: int
-) -> None:
-    zim.fault("code", code=code)
-    assert not processor.keeps(INVENTED, 1, "api")
-    assert processor.dead_letters() == 0
-    zim.fault("code", code=code)
-    assert not processor.keeps(INVENTED, 1, None)
-    assert processor.dead_letters() == 1
-
-
-def test_an_error_of_the_operator_becomes_a_dead_letter_wherever_the_message_is_from(
-    zim: SimulatorClient, processor: Processor
-) -> None:
-    zim.fault("code", code=100000001)
-    assert not processor.keeps(INVENTED, MAX_RECEIVES, "api")
-    assert processor.dead_letters() == 1
