@@ -104,6 +104,13 @@ def test_no_call_starts_after_the_deadline_even_if_a_slot_is_free(clock: Clock) 
     assert retry_after(window, clock.now - 1) == 0
 
 
+def test_no_call_starts_if_a_sleep_ends_after_the_deadline(clock: Clock) -> None:
+    window = RateLimitWindow(1, 1, clock.monotonic, lambda seconds: clock.sleep(seconds + 5))
+    start_calls(window, clock, 1)
+    assert retry_after(window, clock.now + 2) == 0
+    assert clock.slept == [6.0]
+
+
 def test_a_rejected_call_takes_no_slot(clock: Clock) -> None:
     window = new_window(clock, 1)
     retry_after(window, clock.now - 1)
