@@ -16,7 +16,7 @@ from moto import mock_aws
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.paths import FUNCTIONS
-from tests.unit.doubles import Clock, Function, Log
+from tests.unit.doubles import SETTINGS, Clock, Function, Log
 from zim.aws import client
 
 # No time limit for an example, because the machine may be busy; the same examples in every run.
@@ -89,16 +89,7 @@ def load(zim: SimulatorClient, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Cal
     """Load a function as a cold start does: `load("call_reject", VARIABLE="value")`."""
 
     def load(function: str, **environment: str) -> Function:
-        defaults = {
-            "ZIM_SECRET_ID": "zim",
-            "ZIM_API_BASE_URL": zim.url,
-            "CALLS_PER_SECOND": "100",
-            "OTHER_CALLS_PER_SECOND": "1",
-            "ZIM_CALLS_PER_SECOND_LIMIT": "101",
-            "RESERVED_CONCURRENCY": "1",
-            "EXPIRES_AFTER_SECONDS": "90",
-        }
-        for name, value in {**defaults, **environment}.items():
+        for name, value in {**SETTINGS, "ZIM_API_BASE_URL": zim.url, **environment}.items():
             monkeypatch.setenv(name, value)
         sys.modules.pop("zim.startup", None)
         spec = importlib.util.spec_from_file_location("app", FUNCTIONS / function / "app.py")

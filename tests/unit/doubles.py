@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+SETTINGS = {
+    "ZIM_SECRET_ID": "zim",
+    "CALLS_PER_SECOND": "100",
+    "OTHER_CALLS_PER_SECOND": "1",
+    "ZIM_CALLS_PER_SECOND_LIMIT": "101",
+    "RESERVED_CONCURRENCY": "1",
+    "EXPIRES_AFTER_SECONDS": "90",
+}
+"""Environment variables of functions, except ZIM_API_BASE_URL."""
+
 UNIX_TIME = 1_800_000_000
 """Unix seconds when a `Clock` starts."""
 

@@ -12,6 +12,7 @@ import snapshot_restore_py
 
 from local.zim_simulator.zim import APP_ID
 from tests.support.zim_connections import ZimConnections, zim_connections
+from tests.unit.doubles import SETTINGS
 from zim.credentials import CredentialsStore
 
 
@@ -24,15 +25,7 @@ def server() -> Iterator[ZimConnections]:
 @pytest.fixture
 def start(server: ZimConnections, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], ModuleType]]:
     """Import zim.startup as a new execution environment does."""
-    variables = {
-        "ZIM_SECRET_ID": "zim",
-        "ZIM_API_BASE_URL": server.url,
-        "CALLS_PER_SECOND": "100",
-        "OTHER_CALLS_PER_SECOND": "1",
-        "ZIM_CALLS_PER_SECOND_LIMIT": "101",
-        "RESERVED_CONCURRENCY": "1",
-    }
-    for name, value in variables.items():
+    for name, value in {**SETTINGS, "ZIM_API_BASE_URL": server.url}.items():
         monkeypatch.setenv(name, value)
 
     def start() -> ModuleType:
