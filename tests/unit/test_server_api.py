@@ -376,16 +376,19 @@ def test_a_response_is_read_if_the_server_closes_the_connection_after_it(head: b
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("response", "cause"),
     [
-        b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000000\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx",
-        b"this is not HTTP\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"h" * 100_000 + b"\r\n\r\n",
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n", "302"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000000\r\n\r\n", "reading"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx", "not JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nx", "InvalidHeader while reading"),
+        (b"this is not HTTP\r\n\r\n", "BadStatusLine while reading"),
+        (b"HTTP/1.1 200 OK\r\n" + b"h" * 100_000 + b"\r\n\r\n", "LineTooLong while reading"),
     ],
 )
-def test_a_malformed_response_is_unexpected(response: bytes) -> None:
+def test_a_malformed_response_is_unexpected(response: bytes, cause: str) -> None:
     with serve_bytes(response) as url:
-        assert isinstance(failure(new_api(url)), UnexpectedZimResponse)
+        error = failure(new_api(url))
+    assert isinstance(error, UnexpectedZimResponse)
+    assert cause in error.cause
+    assert "During handling" not in "".join(traceback.format_exception(error))
