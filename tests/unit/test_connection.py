@@ -69,8 +69,9 @@ def call(api: ServerApi) -> int:
 def test_the_prepared_connection_is_used_once(zim: ZimConnections, ca_file: str) -> None:
     connector = prepared(zim, ca_file)
     # With TLS 1.3, the session tickets of the server are waiting to be read.
-    with connector.connect(10), connector.connect(10):
+    with connector.connect(10) as first, connector.connect(10):
         assert zim.has_accepted(2)
+        assert first.gettimeout() == 10
     assert zim.requests == []
 
 
@@ -127,6 +128,35 @@ def test_a_certificate_of_an_unknown_authority_is_rejected(https: ZimConnections
     with pytest.raises(ssl.SSLCertVerificationError):
         connector.connect(10)
     assert https.requests == []
+
+
+@pytest.mark.parametrize(("url", "port"), [("https://zim.example", 443), ("http://zim.example", 80)])
+def test_the_default_port_is_that_of_the_scheme(url: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses: list[tuple[str, int]] = []
+
+    def refuse(address: tuple[str, int], _: float) -> None:
+        addresses.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(ConnectionRefusedError):
+        Connector(url).connect(1)
+    assert addresses == [("zim.example", port)]
+
+
+def test_tcp_and_tls_together_end_at_the_timeout(ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_now = socket.create_connection
+
+    def slow(address: tuple[str, int], timeout: float) -> socket.socket:
+        time.sleep(0.8)
+        return open_now(address, timeout)
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with socket.create_server((HOST, 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            Connector(f"https://localhost:{silent.getsockname()[1]}", ca_file).connect(1)
+        assert 0.9 < time.monotonic() - started < 1.6
 
 
 def test_a_server_that_hangs_is_not_waited_for_twice(ca_file: str) -> None:
