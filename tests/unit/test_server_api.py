@@ -7,6 +7,7 @@ import ssl
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,9 +128,16 @@ def test_a_certificate_for_another_host_is_rejected(zim: SimulatorClient) -> Non
     assert zim.requests() == []
 
 
-def test_proxies_in_the_environment_are_not_used(zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_and_passwords_in_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    assert call(new_api(zim.url)).code == USER_NOT_REGISTERED
+    with serve(lambda _: Response.json({"Code": 0})) as server:
+        call(new_api(server.url))
+    (request,) = server.requests
+    assert request.path == "/"
+    assert "Authorization" not in request.headers
 
 
 def test_a_refused_connection_is_unreachable() -> None:

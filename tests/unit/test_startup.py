@@ -2,7 +2,10 @@
 
 import gc
 import importlib
+import json
+import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -10,10 +13,12 @@ from typing import Any
 import pytest
 import snapshot_restore_py
 
-from local.zim_simulator.zim import APP_ID
+from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.zim_connections import ZimConnections, zim_connections
 from tests.unit.doubles import SETTINGS
 from zim.credentials import CredentialsStore
+
+SECRET = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
 
 
 @pytest.fixture
@@ -38,21 +43,38 @@ def start(server: ZimConnections, aws: Any, monkeypatch: pytest.MonkeyPatch) -> 
     sys.modules.pop("zim.startup", None)
 
 
-def test_init_prepares_the_connection_and_the_secret(
+def test_init_prepares_the_connection_and_the_secret_and_waits_for_both(
     start: Callable[[], ModuleType], server: ZimConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads: list[CredentialsStore] = []
+    connect = socket.create_connection
 
-    def read(store: CredentialsStore) -> str:
-        reads.append(store)
-        return "{}"
+    def read(_: CredentialsStore) -> str:
+        time.sleep(0.2)
+        return SECRET
+
+    def slow_connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        time.sleep(0.4)
+        return connect(address, timeout)
 
     monkeypatch.setattr(CredentialsStore, "_read", read)
-    start()
+    monkeypatch.setattr(socket, "create_connection", slow_connect)
+    startup = start()
+    assert startup._credentials._cached  # noqa: SLF001
+    assert startup._connector._prepared  # noqa: SLF001
     assert server.has_accepted(1)
     assert server.requests == []
-    assert len(reads) == 1
     assert gc.isenabled()
+
+
+def test_init_waits_for_the_secret_if_it_is_slower_than_the_connection(
+    start: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: CredentialsStore) -> str:
+        time.sleep(0.4)
+        return SECRET
+
+    monkeypatch.setattr(CredentialsStore, "_read", read)
+    assert start()._credentials._cached  # noqa: SLF001
 
 
 def test_a_snapshot_is_taken_before_the_restore_hook_prepares_both(
@@ -68,7 +90,7 @@ def test_a_snapshot_is_taken_before_the_restore_hook_prepares_both(
     restore()
     startup._credentials.wait(10)  # noqa: SLF001
     assert server.has_accepted(1)
-    assert startup._credentials.get().app_id == APP_ID  # noqa: SLF001
+    assert startup._credentials._cached  # noqa: SLF001
 
 
 def test_a_failed_prefetch_is_repeated_by_get(aws: Any) -> None:
