@@ -4,6 +4,7 @@ PYTHON = python3.13
 UV = .venv/bin/uv
 SAM = .venv-sam/bin/sam
 # requirements/*.in say why a tool has its own environment.
+RUN_ENVIRONMENTS = .venv/run .venv-sam/ready .venv-ministack/ready
 ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready .venv-aws/ready
 BUILT = .aws-sam/build/template.yaml
 DIST = dist
@@ -26,7 +27,7 @@ unexport MAKEFLAGS
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: setup $(BUILT) ## deploy the stack on this machine and reject a call; Ctrl-C ends it
+run: $(RUN_ENVIRONMENTS) $(BUILT) ## deploy the stack on this machine and reject a call; Ctrl-C ends it
 	@.venv/bin/python -u -m local.run
 
 url: ## print the address of POST /call-reject of the running stack
@@ -135,7 +136,7 @@ links: .venv/ready ## check every outside link of the repository; needs the netw
 
 build: $(BUILT) ## run `sam build` if a source has changed
 
-$(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/ready .venv-sam/ready
+$(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/run .venv-sam/ready
 	@echo "Building the layer and the functions (sam build) ..."; started=$$(date +%s); \
 	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
@@ -162,18 +163,23 @@ $(UV): requirements/uv.txt
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
 	  touch $@ && echo "$$(($$(date +%s) - started)) s"
 
+# sync removes what is not in the requirements, so that the environment contains nothing else.
 define INSTALL
 @printf 'Installing $(@D) from $< ... '; started=$$(date +%s); \
-  $(UV) pip sync --quiet --require-hashes --python $(@D) $< && \
+  $(UV) pip --quiet $(or $(1),sync) $< --require-hashes --python $(@D) && \
   touch $@ && echo "$$(($$(date +%s) - started)) s"
 endef
 
-.venv/ready: requirements/dev.txt $(UV)
-	$(INSTALL)
+# The part of .venv that `make run` needs. It removes nothing, because the rest may be installed.
+.venv/run: requirements/run.txt $(UV)
+	$(call INSTALL,install -r)
+
+.venv/ready: requirements/dev.txt .venv/run
+	$(call INSTALL)
 
 .venv-%/ready: requirements/%.txt $(UV)
 	@rm -rf $(@D) && $(UV) venv --quiet --python .venv/bin/python $(@D)
-	$(INSTALL)
+	$(call INSTALL)
 
 # The artifact tests set PYTHONDONTWRITEBYTECODE: without bytecode, every start would compile awslambdaric again.
 .venv-lambda/ready: export UV_COMPILE_BYTECODE = 1
@@ -182,10 +188,10 @@ endef
 $(NODE_MODULES): requirements/package-lock.json | .venv/ready
 	@$(NPM) --loglevel error ci
 
-# The development environment includes the layer's requirements and uv, so those two come first.
+# The development environment includes what `make run` needs, which includes the layer's requirements and uv.
 lock: .venv/ready ## pin the newest versions that the .in files allow
-	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/dev requirements/sam \
-	  requirements/ministack requirements/lambda requirements/checkov requirements/aws; do \
+	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/run requirements/dev \
+	  requirements/sam requirements/ministack requirements/lambda requirements/checkov requirements/aws; do \
 	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 

@@ -1,5 +1,6 @@
 """`make run` and the other make targets for a running stack, as in a terminal."""
 
+import contextlib
 import json
 import os
 import re
@@ -75,6 +76,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 
 def test_a_call_is_rejected(terminal: Terminal) -> None:
     assert re.search(r"ringing\b.*\b200 OK\b.*\brejected", terminal.output, re.DOTALL)
+    assert not re.search("up to date|Nothing to be done", terminal.output)
 
 
 def test_the_page_shows_the_stack(terminal: Terminal) -> None:
@@ -111,28 +113,40 @@ def test_make_invoke_sends_messages_of_the_queue_with_the_current_time(terminal:
     assert all(0 <= age < COMMAND_SECONDS for age in json.loads(metrics)["MessageAge"])
 
 
-def test_make_logs_shows_a_line_for_each_request(terminal: Terminal) -> None:
-    call_id = terminal.stack.simulator.ring("user0")
+@contextlib.contextmanager
+def make_logs(terminal: Terminal, *variables: str) -> Iterator[Path]:
+    """Run `make logs` until the block ends. Its output is in the file."""
     log = terminal.folder / "logs"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            ["make", "logs"],  # noqa: S607 - make from the PATH
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["make", "logs", *variables],  # noqa: S607 - make from the PATH
             cwd=ROOT,
             env=environment((terminal.emulator_port, terminal.simulator_port), terminal.folder),
             stdout=output,
             start_new_session=True,
-        ) as process,
-    ):
-        try:
-            until(lambda: "What went wrong" in log.read_text(), COMMAND_SECONDS, "The logs were not shown")
-            to_queue(terminal.stack, json.dumps({"FromUserId": "user0", "CallId": call_id}))
-            until(lambda: call_id in log.read_text(), COMMAND_SECONDS, "The request was not shown")
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
+        )
+    try:
+        yield log
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(STOP_SECONDS)
+
+
+def test_make_logs_shows_a_line_for_each_request(terminal: Terminal) -> None:
+    call_id = terminal.stack.simulator.ring("user0")
+    with make_logs(terminal) as log:
+        until(lambda: "What went wrong" in log.read_text(), COMMAND_SECONDS, "The logs were not shown")
+        to_queue(terminal.stack, json.dumps({"FromUserId": "user0", "CallId": call_id}))
+        until(lambda: call_id in log.read_text(), COMMAND_SECONDS, "The request was not shown")
     shown = log.read_text()
     assert re.search(rf"\n[0-9:.]{{12}}  CallRejectQueueFunction  Rejected +0 +\d+  {call_id}\n", shown)
     assert not re.search("_aws|RequestId: |Traceback", shown)
+
+
+def test_make_logs_can_show_everything(terminal: Terminal) -> None:
+    with make_logs(terminal, "RAW=1") as log:
+        until(lambda: "REPORT RequestId: " in log.read_text(), COMMAND_SECONDS, "The logs were not shown")
+        until(lambda: "_aws" in log.read_text(), COMMAND_SECONDS, "The metrics were not shown")
 
 
 def test_dead_letters_are_listed_each_time_until_they_are_moved_back(terminal: Terminal) -> None:
