@@ -56,6 +56,7 @@ def test_it_reads_nothing(stack: Stack, foreign_page: Page) -> None:
         f"{urls['TokenUrl']}?user=user0",
         urls["QueuesUrl"],
         urls["DeadLettersUrl"],
+        urls["DeadLettersUrl"],
         f"{stack.emulator_url}/_ministack/health",
         f"{stack.emulator_url}{FUNCTION}",
     ]
