@@ -100,6 +100,7 @@ def test_a_user_cannot_reject_the_call_of_another_user(other: Any) -> None:
     error = rejection(event({**CALL, "FromUserId": other}))
     assert isinstance(error, Forbidden)
     assert "FromUserId" in error.detail
+    assert error.cause == "FromUserId is another user"
 
 
 @pytest.mark.parametrize("body", [{}, {"CallId": ""}, [], "text", "not JSON", ""])
