@@ -196,6 +196,13 @@ def test_a_platform_without_tcp_user_timeout_works_too(
         assert zim.has_accepted(1)
 
 
+def test_a_closed_api_does_not_use_the_prepared_connection(zim: ZimConnections, ca_file: str) -> None:
+    api = ServerApi(zim.url, prepared(zim, ca_file))
+    api.close()
+    assert call(api) == 0
+    assert zim.requests == [1]
+
+
 def test_discard_closes_the_prepared_connection(zim: ZimConnections, ca_file: str) -> None:
     connector = prepared(zim, ca_file)
     connector.discard()
