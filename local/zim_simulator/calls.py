@@ -30,10 +30,21 @@ class State(StrEnum):
 
 @dataclass
 class Invitation:
-    """The latest invitation of a user. `rings_until` is in seconds of the monotonic clock."""
+    """The latest invitation of a user. Times are in seconds of the monotonic clock."""
 
+    invited_at: float
     rings_until: float
     state: State = State.RINGING
+    rejected_at: float | None = None
+
+    @property
+    def rejected_after(self) -> float | None:
+        """Seconds from the invitation to the rejection."""
+        return None if self.rejected_at is None else self.rejected_at - self.invited_at
+
+    def reject(self, now: float) -> None:
+        """Reject the invitation at `now`."""
+        self.state, self.rejected_at = State.REJECTED, now
 
 
 @dataclass
@@ -55,9 +66,9 @@ class Call:
             states.append(State.IN_PROGRESS)
         return min(states, key=list(State).index)
 
-    def invite(self, users: list[str], rings_until: float) -> None:
-        """Invite users, for the first time or again."""
-        self.invitations.update({user: Invitation(rings_until) for user in users})
+    def invite(self, users: list[str], now: float, timeout: float) -> None:
+        """Invite users for `timeout` seconds, for the first time or again."""
+        self.invitations.update({user: Invitation(now, now + timeout) for user in users})
 
     def expire(self, now: float) -> None:
         """Set the state of the invitations that rang until `now` or earlier."""

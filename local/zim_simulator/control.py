@@ -9,8 +9,19 @@ from typing import Any
 
 from aiohttp import web
 
+from local.zim_simulator.callbacks import RETRY_DELAYS, Destination
 from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Call, Mode
-from local.zim_simulator.control_schemas import APP, CALL, FAULT, INVITATION, SETTINGS, USERS, http_error, parse
+from local.zim_simulator.control_schemas import (
+    APP,
+    CALL,
+    CALLBACK,
+    FAULT,
+    INVITATION,
+    SETTINGS,
+    USERS,
+    http_error,
+    parse,
+)
 from local.zim_simulator.faults import Fault
 from local.zim_simulator.state import SIMULATOR
 
@@ -63,6 +74,7 @@ async def _ring(request: web.Request) -> web.Response:
         timeout=timeout,
         mode=Mode(members.get("Mode", Mode.NORMAL)),
     )
+    request.app[SIMULATOR].callbacks.call_created(call, members["Invitees"], timeout)
     return web.json_response(call_document(call, now), status=201)
 
 
@@ -87,7 +99,26 @@ async def _invite(request: web.Request) -> web.Response:
         raise http_error(web.HTTPBadRequest, "Users can be invited only to an advanced call that has not ended.")
     timeout = members.get("Timeout", DEFAULT_TIMEOUT_SECONDS)
     request.app[SIMULATOR].zim.invite(call, members["Invitees"], now, timeout)
+    request.app[SIMULATOR].callbacks.users_invited(call, members["Invitees"])
     return web.json_response(call_document(call, now))
+
+
+@routes.put("/simulator/callback")
+async def _put_callback(request: web.Request) -> web.Response:
+    """Set where callbacks go, as the console of ZEGOCLOUD does."""
+    members = await parse(request, CALLBACK)
+    request.app[SIMULATOR].callbacks.destination = Destination(
+        members["Url"],
+        members["CallbackSecret"],
+        tuple(members.get("RetryDelays", RETRY_DELAYS)),
+        sign_again=members.get("SignAgain", False),
+    )
+    return web.Response(status=204)
+
+
+@routes.get("/simulator/callbacks")
+async def _list_callbacks(request: web.Request) -> web.Response:
+    return web.json_response([vars(delivery) for delivery in request.app[SIMULATOR].callbacks.deliveries])
 
 
 @routes.get("/simulator/faults")
@@ -152,4 +183,5 @@ def call_document(call: Call, now: float) -> dict[str, Any]:
         "SecondsLeft": seconds_left,
         "ExpiresAt": {user: round(time.time() + seconds) for user, seconds in seconds_left.items()},
         "ExtendedData": call.extended_data,
+        "RejectedAfter": {user: invitation.rejected_after for user, invitation in call.invitations.items()},
     }

@@ -59,6 +59,13 @@ SETTINGS = _object(
     clock_offset={"type": "number"},
     second_rejection={"enum": [answer.value for answer in SecondRejection]},
 )
+CALLBACK = _object(
+    ["Url", "CallbackSecret"],
+    Url={"type": "string", "pattern": "^http://127\\.0\\.0\\.1:"},
+    CallbackSecret={"type": "string", "minLength": 1},
+    RetryDelays={"type": "array", "items": _SECONDS},
+    SignAgain={"type": "boolean"},
+)
 _STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl"]
 PAGE_STACK = _object(
     _STACK_URLS,

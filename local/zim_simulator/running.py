@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from urllib.parse import quote
 import requests
 
 from local.access import HEADER
+from local.zim_simulator.callbacks import RETRY_DELAYS, Delivery
 from local.zim_simulator.calls import DEFAULT_TIMEOUT_SECONDS, Mode
 from local.zim_simulator.faults import Fault, Kind
 from local.zim_simulator.server import Addresses, listening
@@ -27,12 +28,16 @@ START_SECONDS = 10
 
 @dataclass(frozen=True)
 class CallView:
-    """A call at the time of the request, with the state of each invitation and the ExtendedData of each rejection."""
+    """A call at the time of the request, with the state of each invitation and the ExtendedData of each rejection.
+
+    `rejected_after` has the seconds from each invitation to its rejection, or None.
+    """
 
     call_id: str
     state: str
     invitees: dict[str, str]
     extended_data: dict[str, str]
+    rejected_after: dict[str, float | None]
 
 
 class SimulatorClient:
@@ -80,6 +85,17 @@ class SimulatorClient:
         """Invite users to an advanced call, for the first time or again."""
         body = {"Invitees": invitees, "Timeout": timeout}
         self._request("POST", f"calls/{quote(call_id, safe='')}/invite", body)
+
+    def send_callbacks(
+        self, url: str, secret: str, *, retry_delays: Sequence[float] = RETRY_DELAYS, sign_again: bool = False
+    ) -> None:
+        """Send callbacks of invitations to a URL until the next reset."""
+        body = {"Url": url, "CallbackSecret": secret, "RetryDelays": list(retry_delays), "SignAgain": sign_again}
+        self._request("PUT", "callback", body)
+
+    def callbacks(self) -> list[Delivery]:
+        """Return the callbacks that were sent, oldest first."""
+        return [Delivery(**delivery) for delivery in self._request("GET", "callbacks")]
 
     def fault(self, kind: Kind, *, times: int | None = 1, **members: float | str) -> None:
         """Add a fault for the next `times` requests (None: until cleared). See `Fault` for the other members."""
@@ -148,4 +164,4 @@ def simulator(*, https: bool = True) -> Iterator[SimulatorClient]:
 
 
 def _call_view(call: dict[str, Any]) -> CallView:
-    return CallView(call["CallId"], call["State"], call["Invitees"], call["ExtendedData"])
+    return CallView(call["CallId"], call["State"], call["Invitees"], call["ExtendedData"], call["RejectedAfter"])

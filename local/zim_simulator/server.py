@@ -63,6 +63,7 @@ async def listening(port: int, https_port: int | None = None, ca_file: Path | No
         https_url = None if https_port is None else await _listen(runner, https_port, _certificate(ca_file))
         yield Addresses(url, https_url)
     finally:
+        app[SIMULATOR].callbacks.cancel()
         await runner.cleanup()
 
 

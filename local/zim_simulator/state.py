@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from local.zim_simulator.callbacks import Callbacks
 from local.zim_simulator.faults import Faults
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Zim
 
@@ -46,6 +47,7 @@ class Simulator:
     """The state of a simulator. Only the thread of its event loop uses it."""
 
     def __init__(self) -> None:
+        self.callbacks = Callbacks(APP_ID)
         self.faults = Faults()
         self.records: deque[Record] = deque(maxlen=RECORDS_KEPT)
         self.reset()
@@ -53,6 +55,8 @@ class Simulator:
     def reset(self) -> None:
         """Return to the initial state."""
         self.zim = Zim({APP_ID: SERVER_SECRET})
+        self.callbacks.cancel()
+        self.callbacks = Callbacks(APP_ID)
         self.faults.clear()
         self.records.clear()
 

@@ -86,7 +86,7 @@ class Zim:
     def invite(self, call: Call, invitees: list[str], now: float, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Invite users to a call for `timeout` seconds, for the first time or again, and register them."""
         self.users.update(invitees)
-        call.invite(invitees, now + timeout)
+        call.invite(invitees, now, timeout)
 
     def call(self, call_id: str, now: float) -> Call | None:
         """Return a call as of `now` (monotonic seconds)."""
@@ -114,7 +114,7 @@ class Zim:
         user, call = parameters.get("FromUserId", ""), self.call(parameters.get("CallId", ""), now)
         failure = _first_failure(self._call_checks(parameters, user, call))
         if failure is None and call:
-            call.invitations[user].state = State.REJECTED
+            call.invitations[user].reject(now)
             if "ExtendedData" in parameters:
                 call.extended_data[user] = parameters["ExtendedData"]
         return Code.SUCCESS if failure is None else failure
