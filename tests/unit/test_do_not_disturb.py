@@ -20,12 +20,13 @@ from moto import mock_aws
 
 from tests.support.paths import ROOT
 from tests.unit.doubles import Context, Log
-from zim.request import LATEST_EXPIRY, USER_ID_SCHEMA, CallRejectRequest
+from zim.request import LATEST_EXPIRY, USER_ID_SCHEMA
 
 EXAMPLE = ROOT / "examples" / "do-not-disturb"
 CALLBACK_SECRET = "a-callback-secret-of-the-project"  # noqa: S105 - made up
 TABLES = {"settings": ("UserId", "Entry"), "callbacks": ("id",)}
 UNTIL = int(time.time()) + 3600
+SAMPLE = json.loads((EXAMPLE / "events" / "call_create.json").read_text())
 
 nonces = itertools.count(100_000)
 is_user_invited = fastjsonschema.compile(json.loads((EXAMPLE / "events" / "user_invited.schema.json").read_text()))
@@ -144,17 +145,8 @@ def signed(callback: dict[str, Any], *, secret: str = CALLBACK_SECRET, age: int 
 
 
 def call_create(*callees: str, **members: Any) -> dict[str, Any]:
-    created = {
-        "appid": "1234567890",
-        "event": "call_create",
-        "call_id": "call-1",
-        "user_ids": callees or ("user0",),
-        "create_time": 1_795_251_570,
-        "payload": "",
-        "caller": "caller0",
-        "timeout": 90,
-    }
-    return signed({**created, **members})
+    """Return the sample callback with changes and a new signature."""
+    return signed({**SAMPLE, "user_ids": callees or ("user0",), **members})
 
 
 def call_invite(*callees: str) -> dict[str, Any]:
@@ -176,7 +168,7 @@ def test_an_invitation_is_published_for_each_callee(example: Example) -> None:
     assert example.send(call_create("user0", "user1", "user0")) == 200
     assert example.bus.events == [
         {
-            "CallId": "call-1",
+            "CallId": "10432190475582964177",
             "Caller": "caller0",
             "Callee": callee,
             "InvitedAt": 1_795_251_570,
@@ -456,16 +448,3 @@ def test_an_unexpected_error_of_dynamodb_is_not_taken_for_a_used_nonce(
 
     monkeypatch.setattr(example.app.invitations.dynamodb, "put_item", put_item)
     assert example.send(call_create()) == 503
-
-
-def test_the_transformed_event_is_a_valid_request_to_reject_the_call(example: Example) -> None:
-    """The input template of the rule, filled in as EventBridge does."""
-    example.send(call_create())
-    (event,) = example.bus.events
-    request = {
-        "FromUserId": event["Callee"],
-        "CallId": event["CallId"],
-        "Reason": "busy",
-        "ExpiresAt": event["ExpiresAt"],
-    }
-    assert CallRejectRequest.from_dict(request).expires_at == 1_795_251_660

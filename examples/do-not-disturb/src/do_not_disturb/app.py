@@ -107,7 +107,7 @@ def get_settings() -> dict[str, Any]:
 
 
 @app.put("/do-not-disturb")
-def switch_on() -> Response[None]:
+def switch_on() -> Response[str]:
     """Switch "do not disturb" on until a time: `{"Until": <Unix seconds>}`."""
     user = _user()
     try:
@@ -117,28 +117,28 @@ def switch_on() -> Response[None]:
     if type(until) is not int or not time.time() < until <= LATEST_TIME:
         raise BadRequestError("Until must be an integer, a future time in Unix seconds.")
     settings.switch_on(user, until)
-    return Response(HTTPStatus.NO_CONTENT)
+    return Response(HTTPStatus.NO_CONTENT, body="")
 
 
 @app.delete("/do-not-disturb")
-def switch_off() -> Response[None]:
+def switch_off() -> Response[str]:
     """Switch "do not disturb" off."""
     settings.switch_off(_user())
-    return Response(HTTPStatus.NO_CONTENT)
+    return Response(HTTPStatus.NO_CONTENT, body="")
 
 
 @app.put("/do-not-disturb/blocked")
-def block() -> Response[None]:
+def block() -> Response[str]:
     """Block the caller in the query parameter `Caller`."""
     settings.block(_user(), _user_id("Caller"))
-    return Response(HTTPStatus.NO_CONTENT)
+    return Response(HTTPStatus.NO_CONTENT, body="")
 
 
 @app.delete("/do-not-disturb/blocked")
-def unblock() -> Response[None]:
+def unblock() -> Response[str]:
     """Unblock the caller in the query parameter `Caller`."""
     settings.unblock(_user(), _user_id("Caller"))
-    return Response(HTTPStatus.NO_CONTENT)
+    return Response(HTTPStatus.NO_CONTENT, body="")
 
 
 def _user() -> str:
