@@ -1,0 +1,117 @@
+"""The template of examples/do-not-disturb: its rule, its permissions, and what it shares with `template.yaml`."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.support.paths import ROOT
+from tests.unit.iam import actions, as_list
+from tests.unit.template import TEMPLATE as MAIN
+from zim.request import CallRejectRequest
+
+EXAMPLE = ROOT / "examples" / "do-not-disturb"
+TEMPLATE: dict[str, Any] = yaml_parse((EXAMPLE / "template.yaml").read_text())
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+SOURCES = EXAMPLE / "src" / "do_not_disturb"
+(TARGET,) = RESOURCES["CallRejectRule"]["Properties"]["Targets"]
+
+DETAIL = {
+    "CallId": "10432190475582964177",
+    "Caller": "caller0",
+    "Callee": "a <call> & ~",
+    "InvitedAt": 1_795_251_570,
+    "ExpiresAt": 1_795_251_660,
+}
+
+
+def properties(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+def transform(detail: dict[str, Any]) -> str:
+    """Fill in the input template as EventBridge does: a variable outside of quotes becomes JSON."""
+    transformer = TARGET["InputTransformer"]
+    paths = {name: path.removeprefix("$.detail.") for name, path in transformer["InputPathsMap"].items()}
+    return re.sub(r"<(\w+)>", lambda match: json.dumps(detail[paths[match[1]]]), transformer["InputTemplate"])
+
+
+def test_the_rule_sends_a_valid_request_to_reject_the_call_as_busy() -> None:
+    request = CallRejectRequest.from_dict(json.loads(transform(DETAIL)))
+    assert (request.from_user_id, request.call_id) == (DETAIL["Callee"], DETAIL["CallId"])
+    assert request.expires_at == DETAIL["ExpiresAt"]
+    assert json.loads(request.extended_data or "")["reason"] == "busy"
+
+
+def test_the_rule_matches_the_events_of_the_function_for_callees_who_are_not_available() -> None:
+    schema = json.loads((EXAMPLE / "events" / "user_invited.schema.json").read_text())["properties"]
+    pattern = RESOURCES["CallRejectRule"]["Properties"]["EventPattern"]
+    assert pattern["source"] == [schema["source"]["const"]]
+    assert pattern["detail-type"] == [schema["detail-type"]["const"]]
+    values = schema["detail"]["properties"]["Availability"]["enum"]
+    assert pattern["detail"] == {"Availability": [value for value in values if value != "Available"]}
+    assert pattern["account"] == [{"Ref": "AWS::AccountId"}]
+
+
+def test_the_function_has_the_environment_variables_that_it_reads() -> None:
+    variables = set(RESOURCES["Function"]["Properties"]["Environment"]["Variables"])
+    code = "\n".join(path.read_text() for path in SOURCES.glob("*.py"))
+    read = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))
+    assert variables == read | {"POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+
+
+def test_each_route_of_the_function_is_a_route_of_the_api() -> None:
+    decorators = re.findall(r'@app\.(\w+)\("([^"]+)"\)', (SOURCES / "app.py").read_text())
+    routes = properties("AWS::ApiGatewayV2::Route").values()
+    assert sorted(route["RouteKey"] for route in routes) == sorted(
+        f"{method.upper()} {path}" for method, path in decorators
+    )
+
+
+def test_only_the_route_for_callbacks_has_no_authorizer() -> None:
+    routes = properties("AWS::ApiGatewayV2::Route").values()
+    authorization = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+    assert authorization.pop("POST /callbacks/zim") == "NONE"
+    assert all(value == {"Fn::If": ["UseJwt", "JWT", "AWS_IAM"]} for value in authorization.values())
+
+
+@pytest.mark.parametrize("name", ["JwtIssuer", "JwtAudience", "JwtUserClaim", "EventBusName"])
+def test_parameters_of_the_same_name_accept_the_same_values(name: str) -> None:
+    shared = ("Type", "Default", "AllowedPattern", "ConstraintDescription")
+    assert [TEMPLATE["Parameters"][name].get(key) for key in shared] == [
+        MAIN["Parameters"][name].get(key) for key in shared
+    ]
+
+
+def statements() -> list[dict[str, Any]]:
+    (role,) = properties("AWS::IAM::Role").values()
+    return [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+
+
+def test_the_role_names_known_actions_and_single_resources() -> None:
+    for statement in statements():
+        for action in as_list(statement["Action"]):
+            assert actions(action) == {action.lower()}
+        assert "*" not in json.dumps(statement["Resource"])
+
+
+def test_each_service_can_send_only_for_the_resource_that_it_delivers() -> None:
+    policies = [*properties("AWS::SNS::TopicPolicy").values(), *properties("AWS::SQS::QueuePolicy").values()]
+    found = {
+        (statement["Principal"]["Service"], statement["Action"]): statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
+    rule, topic = {"Fn::GetAtt": ["CallRejectRule", "Arn"]}, {"Ref": "CallRejectTopic"}
+    assert found == {
+        ("events.amazonaws.com", "sns:Publish"): rule,
+        ("events.amazonaws.com", "sqs:SendMessage"): rule,
+        ("sns.amazonaws.com", "sqs:SendMessage"): topic,
+    }
+
+
+def test_a_removed_stack_keeps_the_settings_of_the_users_only() -> None:
+    kept = {name for name, each in RESOURCES.items() if each.get("DeletionPolicy", "Delete") != "Delete"}
+    assert kept == {"SettingsTable", "JwtAuthorizer"}
