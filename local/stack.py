@@ -29,7 +29,9 @@ STATE_FILE = Path(os.environ.get("STACK_FILE", ROOT / ".local" / "stack.json"))
 """Where `make run` records its stack. Tests set STACK_FILE, so that they run beside the developer's stack."""
 
 STACK_NAME = "call-reject"
-TOPIC_ARNS = [f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw")]
+TOPIC_ARNS = [
+    f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw", "do-not-disturb-call-reject")
+]
 """SNS topics that can send to the queue."""
 
 REGION = "us-east-1"
@@ -68,16 +70,17 @@ class Stack:
     @property
     def call_reject_url(self) -> str:
         """The URL of `POST /call-reject`."""
-        return self._local_url("CallRejectUrl")
+        return self.local_url(self.outputs["CallRejectUrl"])
 
     @property
     def call_reject_async_url(self) -> str:
         """The URL of `POST /call-reject/async`."""
-        return self._local_url("CallRejectAsyncUrl")
+        return self.local_url(self.outputs["CallRejectAsyncUrl"])
 
-    def _local_url(self, output: str) -> str:
+    def local_url(self, url: str) -> str:
+        """Return the URL in the emulator for a URL of a deployed HTTP API."""
         # By path instead of by host, because not every client resolves names below localhost.
-        api = urlsplit(self.outputs[output])
+        api = urlsplit(url)
         return f"{self.emulator_url}/_aws/execute-api/{api.netloc.split('.')[0]}{api.path}"
 
     def client(self, service: str) -> Any:
