@@ -7,6 +7,8 @@ SAM = .venv-sam/bin/sam
 RUN_ENVIRONMENTS = .venv/run .venv-sam/ready .venv-ministack/ready
 ENVIRONMENTS = .venv/ready .venv-sam/ready .venv-ministack/ready .venv-lambda/ready .venv-checkov/ready .venv-aws/ready
 BUILT = .aws-sam/build/template.yaml
+EXAMPLE = examples/do-not-disturb
+EXAMPLE_BUILT = .aws-sam/do-not-disturb/build/template.yaml
 DIST = dist
 NPM = .venv/bin/npm --prefix requirements --ignore-scripts --no-audit --no-fund --no-update-notifier
 NODE_MODULES = requirements/node_modules/.package-lock.json
@@ -22,10 +24,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport MAKEFLAGS
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build package sbom run url token invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page screenshots soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
+.PHONY: help setup build package sbom run do-not-disturb url token invoke send dead-letters redrive logs test lint types template audit unit local artifact e2e page screenshots soak test-soak bench bench-rate bench-share vendor-facts links lock hooks clean
 
 help: ## list the targets
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(RUN_ENVIRONMENTS) $(BUILT) ## deploy the stack on this machine and reject a call; Ctrl-C ends it
 	@.venv/bin/python -u -m local.run
@@ -41,6 +43,9 @@ invoke: ## send a sample event to the running stack: make invoke EVENT=events/Ca
 
 send: ## start a call and send a request to reject it to the running stack: make send TO=bus (or topic, queue)
 	@.venv/bin/python -m local.send "$(TO)"
+
+do-not-disturb: .venv/run $(EXAMPLE_BUILT) ## deploy examples/do-not-disturb onto the running stack, and reject a call with it
+	@.venv/bin/python -u -m local.do_not_disturb
 
 dead-letters: ## show the dead letters of the running stack and their causes
 	@.venv/bin/python -m local.dead_letters dead-letters
@@ -73,8 +78,9 @@ types: .venv/ready ## check types (strict)
 # WS1004 expects the default names of log groups; LoggingConfig sets others.
 template: .venv/ready .venv-sam/ready .venv-checkov/ready ## check the templates with SAM, cfn-lint and Checkov
 	@echo "Checking the templates (sam validate --lint, and cfn-lint with the serverless rules) ..."
-	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
-	@.venv/bin/cfn-lint template.yaml -a cfn_lint_serverless.rules -i WS1000 -i WS1002 -i WS1004
+	@for file in template.yaml $(EXAMPLE)/template.yaml; do \
+	  AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template $$file || exit; done
+	@.venv/bin/cfn-lint template.yaml $(EXAMPLE)/template.yaml -a cfn_lint_serverless.rules -i WS1000 -i WS1002 -i WS1004
 	@.venv/bin/cfn-lint docs/github-deploy-role.yaml docs/front-door.yaml
 	@echo "Checking the template after the transform (Checkov) ..."
 	@mkdir -p .aws-sam && .venv/bin/python -m tests.support.expanded > .aws-sam/expanded.json 2> /dev/null
@@ -99,7 +105,7 @@ local: .venv/ready $(NODE_MODULES) ## test the simulator and the local tools
 artifact: .venv/ready .venv-lambda/ready $(BUILT) ## test the output of `sam build` on AWS's runtime client
 	.venv/bin/python -m pytest tests/artifact
 
-e2e: setup $(BUILT) ## test the deployed stack over HTTP
+e2e: setup $(BUILT) $(EXAMPLE_BUILT) ## test the deployed stack over HTTP
 	.venv/bin/python -m pytest tests/e2e
 
 page: setup $(BUILT) ## test the page in headless Chromium; skipped if it is not installed
@@ -134,12 +140,18 @@ vendor-facts: .venv/ready ## compare ZIM's documented facts with a newer OpenAPI
 links: .venv/ready ## check every outside link of the repository; needs the network
 	@.venv/bin/python -u -m local.links
 
-build: $(BUILT) ## run `sam build` if a source has changed
+build: $(BUILT) $(EXAMPLE_BUILT) ## run `sam build` if a source has changed
 
 $(BUILT): template.yaml $(shell find functions layers -type f -not -name '*.pyc') | .venv/run .venv-sam/ready
 	@echo "Building the layer and the functions (sam build) ..."; started=$$(date +%s); \
 	  $(SAM) build > .aws-sam.log 2>&1 || { cat .aws-sam.log; exit 1; }; \
 	  rm .aws-sam.log; echo "Built in $$(($$(date +%s) - started)) s"
+
+$(EXAMPLE_BUILT): $(shell find $(EXAMPLE) -type f -not -name '*.pyc') | .venv/run .venv-sam/ready
+	@echo "Building $(EXAMPLE) (sam build) ..."; started=$$(date +%s); mkdir -p .aws-sam; \
+	  $(SAM) build --template $(EXAMPLE)/template.yaml --build-dir $(@D) > .aws-sam/build.log 2>&1 || \
+	  { cat .aws-sam/build.log; exit 1; }; \
+	  rm .aws-sam/build.log; echo "Built in $$(($$(date +%s) - started)) s"
 
 # The same commit and the same version of Python give the same bytes (docs/verify.md).
 package: $(BUILT) ## write the files of a release to dist/: zip files, template, SBOM and checksums
@@ -190,8 +202,8 @@ $(NODE_MODULES): requirements/package-lock.json | .venv/ready
 
 # The development environment includes what `make run` needs, which includes the layer's requirements and uv.
 lock: .venv/ready ## pin the newest versions that the .in files allow
-	for file in layers/zim/requirements benchmarks/floor/requirements requirements/uv requirements/run requirements/dev \
-	  requirements/sam requirements/ministack requirements/lambda requirements/checkov requirements/aws; do \
+	for file in layers/zim/requirements $(EXAMPLE)/src/requirements benchmarks/floor/requirements requirements/uv \
+	  requirements/run requirements/dev requirements/sam requirements/ministack requirements/lambda requirements/checkov requirements/aws; do \
 	  $(UV) pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.13 $$file.in -o $$file.txt || exit; done
 	$(NPM) update --package-lock-only --omit-lockfile-registry-resolved
 
