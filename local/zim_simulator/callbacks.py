@@ -19,7 +19,7 @@ RETRY_DELAYS = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds between the attempts."""
 RESPONSE_SECONDS = 5.0
 """ZIM waits "some seconds" for a response."""
-CONNECTIONS = 10
+CONNECTIONS = 4
 """Callbacks in flight at the same time. The emulator starts a process for each."""
 
 
