@@ -7,7 +7,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from local.do_not_disturb import DoNotDisturb, deploy
+from local.example import DoNotDisturb, deploy
 from local.issuer import AUDIENCE, Issuer, issuer
 from local.processes import free_port, until
 from local.stack import deployed
@@ -24,7 +24,7 @@ def main() -> None:
             parameters = {"JwtIssuer": oidc.url, "JwtAudience": AUDIENCE}
             shares = {"QueueCallsPerSecond": str(queue_rate), "ApiCallsPerSecond": str(api_rate), "ApiConcurrency": "1"}
             with deployed(free_port(), free_port(), {**parameters, **shares}) as stack:
-                example = deploy(stack, parameters)
+                example = deploy(stack)
                 example.receive_callbacks()
                 print(f"\nQueueCallsPerSecond {queue_rate}")
                 _measure(example, oidc, "warm-up", RINGS, at_once=True)
@@ -36,7 +36,7 @@ def _measure(example: DoNotDisturb, oidc: Issuer, name: str, rings: int, *, at_o
     simulator = example.stack.simulator
     users = [f"callee{number}" for number in range(rings)]
     for user in users:
-        example.request("PUT", oidc.token(user), Until=int(time.time()) + 3600)
+        example.request("PUT", oidc.token(user), body={"Until": int(time.time()) + 3600})
     simulator.clear_requests()
     started = time.monotonic()
     call_ids: list[str] = []

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from local.do_not_disturb import CALLBACK_SECRET, DoNotDisturb, deploy
-from local.issuer import AUDIENCE
-from local.processes import until
+from local.example import CALLBACK_SECRET, DoNotDisturb, deploy
+from local.processes import LocalError, until
 from local.stack import Stack, logged
 from local.zim_simulator.callbacks import signed
 from local.zim_simulator.calls import Mode
@@ -37,10 +36,8 @@ class Example:
     def stack(self) -> Stack:
         return self.deployed.stack
 
-    def request(self, method: str, user: str, path: str = "", **members: object) -> requests.Response:
-        response = self.deployed.request(method, self.jwt_stack.issuer.token(user), path, **members)
-        assert response.ok, response.text
-        return response
+    def request(self, method: str, user: str, path: str = "", **members: int) -> requests.Response:
+        return self.deployed.request(method, self.jwt_stack.issuer.token(user), path, members or None)
 
     def do_not_disturb(self, user: str) -> None:
         self.request("PUT", user, Until=int(time.time()) + 3600)
@@ -72,8 +69,7 @@ class Example:
 
 @pytest.fixture(scope="module")
 def deployed_example(deployed_jwt_stack: JwtStack) -> DoNotDisturb:
-    parameters = {"JwtIssuer": deployed_jwt_stack.issuer.url, "JwtAudience": AUDIENCE}
-    return deploy(deployed_jwt_stack.stack, parameters)
+    return deploy(deployed_jwt_stack.stack)
 
 
 @pytest.fixture
@@ -201,9 +197,10 @@ def test_nothing_is_rejected_while_the_settings_cannot_be_read_and_the_retry_rej
     assert any('"CallbackFailed":[1.0]' in line for line in lines)
 
 
-def test_settings_need_a_token(example: Example, user: str) -> None:
-    assert requests.get(example.deployed.url, timeout=WAIT_SECONDS).status_code == 401
-    assert example.deployed.request("PUT", "no-token", Until=int(time.time()) + 3600).status_code == 401
-    other = example.jwt_stack.issuer.token(user)
-    assert example.deployed.request("PUT", other, f"?UserId=another{user}", Until=int(time.time()) + 3600).ok
+def test_settings_need_a_token_and_are_those_of_its_user(example: Example, user: str) -> None:
+    for token in (None, "no-token"):
+        with pytest.raises(LocalError, match=" 401 "):
+            example.deployed.request("GET", token)
+    example.request("PUT", user, f"?UserId=another{user}", Until=int(time.time()) + 3600)
     assert example.request("GET", f"another{user}").json() == {"Until": None, "Blocked": []}
+    assert example.request("GET", user).json()["Until"]
