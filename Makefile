@@ -108,7 +108,7 @@ artifact: .venv/ready .venv-lambda/ready $(BUILT) ## test the output of `sam bui
 e2e: setup $(BUILT) $(EXAMPLE_BUILT) ## test the deployed stack over HTTP
 	.venv/bin/python -m pytest tests/e2e
 
-page: setup $(BUILT) ## test the page in headless Chromium; skipped if it is not installed
+page: setup $(BUILT) $(EXAMPLE_BUILT) ## test the page in headless Chromium; skipped if it is not installed
 	.venv/bin/python -m pytest tests/page
 
 screenshots: setup $(BUILT) ## write the screenshot of the page to docs/; needs Chromium

@@ -62,6 +62,7 @@ async def _show_overview(request: web.Request) -> web.Response:
         "faults": [vars(fault) for fault in simulator.faults.queue],
         "settings": vars(simulator.zim.settings),
         "stack": request.app[STACK],
+        "sends_callbacks": simulator.callbacks.destination is not None,
     }
     return web.json_response(overview, headers={"Cache-Control": "no-store"})
 

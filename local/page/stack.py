@@ -1,5 +1,6 @@
 """What the page needs besides the simulator: the URLs of the deployed API, tokens, and the queues."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local import example
 from local.access import HEADER, HEADER_MISSING
 from local.dead_letters import dead_letters, redrive
 from local.http_server import Handler, Request, Response, serve
@@ -17,6 +19,8 @@ from local.stack import STACK_NAME, Stack, page_origins
 DEFAULT_USER = "user0"
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
+
+DO_NOT_DISTURB_SECONDS = 3600
 
 PARAMETERS = ("ApiCallsPerSecond", "ApiConcurrency", "QueueCallsPerSecond", "QueueConcurrency")
 """The parameters of the template that the page shows."""
@@ -33,6 +37,7 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
             "TokenUrl": f"{server.url}/token",
             "QueuesUrl": f"{server.url}/queues",
             "DeadLettersUrl": f"{server.url}/dead-letters",
+            "DoNotDisturbUrl": f"{server.url}/do-not-disturb",
             "Parameters": _parameters(stack),
         }
         url = f"{stack.simulator_url}/page/stack"
@@ -47,6 +52,29 @@ def _parameters(stack: Stack) -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in parameters if each["ParameterKey"] in PARAMETERS}
 
 
+Routes = dict[tuple[str, str], Callable[[dict[str, str]], object]]
+"""Functions that return JSON for the parameters of a request, by method and path."""
+
+
+def _do_not_disturb_routes(stack: Stack, issuer: Issuer) -> Routes:
+    """Return routes that show and change the settings of a user in examples/do-not-disturb."""
+
+    def change(query: dict[str, str], method: str | None, body: dict[str, int] | None = None) -> object:
+        deployed, token = example.find(stack), issuer.token(query.get("user", DEFAULT_USER))
+        if method:
+            deployed.request(method, token, body=body)
+        return deployed.request("GET", token).json()
+
+    def until() -> dict[str, int]:
+        return {"Until": int(time.time()) + DO_NOT_DISTURB_SECONDS}
+
+    return {
+        ("GET", "/do-not-disturb"): lambda query: change(query, None),
+        ("POST", "/do-not-disturb/on"): lambda query: change(query, "PUT", until()),
+        ("POST", "/do-not-disturb/off"): lambda query: change(query, "DELETE"),
+    }
+
+
 def _handler(stack: Stack, issuer: Issuer) -> Handler:
     sqs = stack.client("sqs")
 
@@ -55,11 +83,12 @@ def _handler(stack: Stack, issuer: Issuer) -> Handler:
         attributes = sqs.get_queue_attributes(QueueUrl=stack.outputs[output], AttributeNames=names)["Attributes"]
         return {name: int(attributes[attribute]) for name, attribute in DEPTHS.items()}
 
-    routes: dict[tuple[str, str], Callable[[dict[str, str]], object]] = {
+    routes: Routes = {
         ("GET", "/token"): lambda query: {"token": issuer.token(query.get("user", DEFAULT_USER))},
         ("GET", "/queues"): lambda _: {"queue": depth("QueueUrl"), "dead_letters": depth("DeadLetterQueueUrl")},
         ("GET", "/dead-letters"): lambda _: {"dead_letters": [asdict(letter) for letter in dead_letters(stack)]},
         ("POST", "/dead-letters/redrive"): lambda _: {"moved": redrive(stack)},
+        **_do_not_disturb_routes(stack, issuer),
     }
 
     def respond(request: Request) -> Response:

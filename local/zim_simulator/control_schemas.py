@@ -66,7 +66,7 @@ CALLBACK = _object(
     RetryDelays={"type": "array", "items": _SECONDS},
     SignAgain={"type": "boolean"},
 )
-_STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl"]
+_STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl", "DoNotDisturbUrl"]
 PAGE_STACK = _object(
     _STACK_URLS,
     **{name: {"type": "string", "pattern": "^http://"} for name in _STACK_URLS},

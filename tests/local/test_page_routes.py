@@ -75,7 +75,7 @@ def test_the_overview_lists_the_latest_calls_and_counts_all(sim: Simulator) -> N
 
 
 def test_the_page_rejects_other_urls_than_http(sim: Simulator) -> None:
-    names = ("CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl")
+    names = ("CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl", "DoNotDisturbUrl")
     urls = dict.fromkeys(names, "http://127.0.0.1:1/") | {"TokenUrl": "javascript:alert(1)"}
     response = requests.put(f"{sim.url}/page/stack", json=urls, headers={HEADER: "1"}, timeout=TIMEOUT_SECONDS)
     assert response.status_code == 400

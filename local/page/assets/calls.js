@@ -1,6 +1,6 @@
 // The calls in the simulator: the form that starts them, and the table.
 
-import { $, clone, say, setText, updateMore } from "./dom.js";
+import { $, clone, duration, say, setText, updateMore } from "./dom.js";
 import { decline, declineAll, stack } from "./api.js";
 import { perform, send, startCall, subscribe } from "./simulator.js";
 
@@ -46,7 +46,11 @@ function showState(row, user, state) {
   const badge = row.querySelector(".state");
   setText(badge, state);
   badge.className = `state ${state.replace(" ", "-")}`;
-  setText(row.querySelector(".left"), state === "ringing" ? `${Math.ceil(call.SecondsLeft[user])} s` : "");
+  const details = {
+    ringing: `${Math.ceil(call.SecondsLeft[user])} s`,
+    rejected: `after ${duration(call.RejectedAfter[user] * 1000)}`,
+  };
+  setText(row.querySelector(".left"), details[state] ?? "");
   const continues = ["ringing", "in progress"].includes(call.State);
   // An app can decline an invitation that has timed out, because a push notification can be late.
   const canDecline = ["ringing", "timed out"].includes(state);

@@ -1,6 +1,7 @@
 // The page of the local stack: it polls the simulator that serves it, and calls the deployed API.
 
 import "./calls.js";
+import "./do_not_disturb.js";
 import "./faults.js";
 import "./queue.js";
 import "./results.js";
