@@ -86,9 +86,10 @@ template: .venv/ready .venv-sam/ready .venv-checkov/ready ## check the templates
 	@mkdir -p .aws-sam && .venv/bin/python -m tests.support.expanded > .aws-sam/expanded.json 2> /dev/null
 	@.venv-checkov/bin/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
 
-audit: .venv/ready ## check the layer's dependencies for known vulnerabilities; skipped when offline
-	@echo "Checking the layer's dependencies for known vulnerabilities (pip-audit) ..."
-	@found=$$(.venv/bin/pip-audit --disable-pip --require-hashes -r layers/zim/requirements.txt 2>&1); status=$$?; \
+audit: .venv/ready ## check the dependencies of the functions for known vulnerabilities; skipped when offline
+	@echo "Checking the dependencies of the functions for known vulnerabilities (pip-audit) ..."
+	@found=$$(.venv/bin/pip-audit --disable-pip --require-hashes -r layers/zim/requirements.txt \
+	  -r $(EXAMPLE)/src/requirements.txt 2>&1); status=$$?; \
 	case "$$status $$found" in \
 	  *"known vulnerabilities in "*) echo "$$found"; exit 1 ;; \
 	  *"could not be audited"* | [1-9]*onnection*) echo "Skipped: the vulnerability database is not reachable." ;; \
