@@ -69,6 +69,7 @@ Function logs: make logs
 Send a sample event: make invoke EVENT=events/CallRejectFunction/direct.json
 Send through the queue: make send TO=bus (or topic, queue)
 Show failed messages: make dead-letters
+Reject calls without an app: make do-not-disturb
 
 Ready. Press Ctrl-C to stop.""")
 

@@ -149,6 +149,17 @@ def test_make_logs_can_show_everything(terminal: Terminal) -> None:
         until(lambda: "_aws" in log.read_text(), COMMAND_SECONDS, "The metrics were not shown")
 
 
+def test_make_do_not_disturb_deploys_the_example_and_rejects_a_call(terminal: Terminal) -> None:
+    completed = terminal.run("make", "do-not-disturb")
+    assert re.search(r"ringing\n.*rejected, \d+\.\d\d s after the ring\n", completed.stdout), completed.stderr
+    (switch_off,) = (line.strip() for line in completed.stdout.splitlines() if line.startswith("  curl"))
+    assert terminal.run("bash", "-c", f"{switch_off} --fail").returncode == 0
+    ringing = terminal.stack.simulator.ring("user0")
+    callbacks = terminal.stack.simulator.callbacks
+    until(lambda: callbacks()[-1].statuses == [200], COMMAND_SECONDS, "The callback was not accepted")
+    assert terminal.stack.simulator.call(ringing).state == "ringing"
+
+
 def test_dead_letters_are_listed_each_time_until_they_are_moved_back(terminal: Terminal) -> None:
     stack = terminal.stack
     call_id = stack.simulator.ring("user0")
