@@ -59,19 +59,19 @@ Routes = dict[tuple[str, str], Callable[[dict[str, str]], object]]
 def _do_not_disturb_routes(stack: Stack, issuer: Issuer) -> Routes:
     """Return routes that show and change the settings of a user in examples/do-not-disturb."""
 
-    def change(query: dict[str, str], method: str | None, body: dict[str, int] | None = None) -> object:
+    def settings(query: dict[str, str], change: str | None = None, body: dict[str, int] | None = None) -> object:
         deployed, token = example.find(stack), issuer.token(query.get("user", DEFAULT_USER))
-        if method:
-            deployed.request(method, token, body=body)
+        if change:
+            deployed.request(change, token, body=body)
         return deployed.request("GET", token).json()
 
     def until() -> dict[str, int]:
         return {"Until": int(time.time()) + DO_NOT_DISTURB_SECONDS}
 
     return {
-        ("GET", "/do-not-disturb"): lambda query: change(query, None),
-        ("POST", "/do-not-disturb/on"): lambda query: change(query, "PUT", until()),
-        ("POST", "/do-not-disturb/off"): lambda query: change(query, "DELETE"),
+        ("GET", "/do-not-disturb"): settings,
+        ("POST", "/do-not-disturb/on"): lambda query: settings(query, "PUT", until()),
+        ("POST", "/do-not-disturb/off"): lambda query: settings(query, "DELETE"),
     }
 
 
