@@ -53,18 +53,11 @@ class DoNotDisturb:
 
 
 def deploy(stack: Stack) -> DoNotDisturb:
-    """Deploy the example next to a stack, with the same issuer of tokens. Raises `LocalError` if a step fails.
-
-    The parameter SnsTopicArns of the stack must contain the topic of the example.
-    """
+    """Deploy the example next to a stack, with the same issuer of tokens. Raises `LocalError` if a step fails."""
     if not BUILT_TEMPLATE.exists():
         raise LocalError("The example is not built. Run `make build`.")
     with step("Deploying examples/do-not-disturb with sam deploy"):
-        values = {
-            **_issuer(stack),
-            "QueueArn": stack.outputs["QueueArn"],
-            "CallbackSecretArn": _create_secret(stack),
-        }
+        values = {**_issuer(stack), "CallbackSecretArn": _create_secret(stack)}
         command: list[str | Path] = [SAM, "deploy", "--stack-name", STACK_NAME]
         command += ["--template-file", BUILT_TEMPLATE, "--config-file", FOLDER / "samconfig.toml"]
         command += ["--no-confirm-changeset", "--no-progressbar", "--no-fail-on-empty-changeset"]

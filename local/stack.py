@@ -29,9 +29,7 @@ STATE_FILE = Path(os.environ.get("STACK_FILE", ROOT / ".local" / "stack.json"))
 """Where `make run` records its stack. Tests set STACK_FILE, so that they run beside the developer's stack."""
 
 STACK_NAME = "call-reject"
-TOPIC_ARNS = [
-    f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw", "do-not-disturb-call-reject")
-]
+TOPIC_ARNS = [f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("declined", "raw")]
 """SNS topics that can send to the queue."""
 
 REGION = "us-east-1"

@@ -42,8 +42,9 @@ class Example:
     def do_not_disturb(self, user: str) -> None:
         self.request("PUT", user, Until=int(time.time()) + 3600)
 
-    def wait(self) -> None:
-        """Wait until earlier callbacks are processed, and so is a later call, whose user is not to be disturbed."""
+    def wait(self, rejections: int = 0) -> None:
+        """Wait until ZIM has received a number of rejections, and everything that was sent before is processed."""
+        until(lambda: len(self.rejected_calls()) >= rejections, WAIT_SECONDS, "The calls were not rejected")
         wait_until_rejected(self.stack, self.stack.simulator.ring(BARRIER))
         until(self._callbacks_are_accepted, WAIT_SECONDS, "The callbacks were not accepted")
         until(self._queue_is_empty, WAIT_SECONDS, "The queue did not become empty")
@@ -104,7 +105,7 @@ def call_create(call_id: str, callee: str) -> dict[str, Any]:
 def test_only_the_callee_who_does_not_want_to_be_disturbed_is_rejected_as_busy(example: Example, user: str) -> None:
     example.do_not_disturb(user)
     call_id = example.stack.simulator.ring(user, "another")
-    example.wait()
+    example.wait(rejections=1)
     call = example.stack.simulator.call(call_id)
     assert call.invitees == {user: "rejected", "another": "ringing"}
     assert json.loads(call.extended_data[user])["reason"] == "busy"
@@ -115,7 +116,7 @@ def test_only_calls_of_a_blocked_caller_are_rejected(example: Example, user: str
     example.request("PUT", user, "/blocked?Caller=stalker")
     blocked = example.stack.simulator.ring(user, caller="stalker")
     other = example.stack.simulator.ring(user, caller="friend")
-    example.wait()
+    example.wait(rejections=1)
     assert example.stack.simulator.call(blocked).state == "rejected"
     assert example.stack.simulator.call(other).state == "ringing"
     example.request("DELETE", user, "/blocked?Caller=stalker")
@@ -126,7 +127,7 @@ def test_an_invitation_into_a_running_call_is_rejected(example: Example, user: s
     example.do_not_disturb(user)
     call_id = example.stack.simulator.ring("first", mode=Mode.ADVANCED)
     example.stack.simulator.invite(call_id, user)
-    example.wait()
+    example.wait(rejections=1)
     assert example.stack.simulator.call(call_id).invitees == {"first": "ringing", user: "rejected"}
 
 
@@ -162,7 +163,7 @@ def test_a_callback_that_arrives_several_times_rejects_once(example: Example, us
     first = signed(callback, CALLBACK_SECRET)
     for delivery in (first, first, signed(callback, CALLBACK_SECRET)):
         assert example.send(delivery) == 200
-    example.wait()
+    example.wait(rejections=1)
     assert example.rejected_calls() == [call_id]
     assert example.stack.simulator.call(call_id).invitees == {user: "rejected", "another": "ringing"}
 

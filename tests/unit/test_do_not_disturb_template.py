@@ -85,31 +85,38 @@ def test_parameters_of_the_same_name_accept_the_same_values(name: str) -> None:
     ]
 
 
-def statements() -> list[dict[str, Any]]:
-    (role,) = properties("AWS::IAM::Role").values()
-    return [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+def test_the_workflow_puts_its_input_on_the_bus_of_the_call_reject_stack() -> None:
+    (workflow,) = properties("AWS::StepFunctions::StateMachine").values()
+    (entry,) = workflow["Definition"]["States"]["PutEvent"]["Parameters"]["Entries"]
+    rule = MAIN["Resources"]["CallRejectRequestedRule"]["Properties"]
+    assert [entry["DetailType"]] == rule["EventPattern"]["detail-type"]
+    assert entry["EventBusName"] == rule["EventBusName"] == {"Ref": "EventBusName"}
+    assert entry["Detail.$"] == "$"
 
 
-def test_the_role_names_known_actions_and_single_resources() -> None:
-    for statement in statements():
-        for action in as_list(statement["Action"]):
-            assert actions(action) == {action.lower()}
-        assert "*" not in json.dumps(statement["Resource"])
+def permissions() -> dict[str, dict[str, set[str]]]:
+    """Return the actions of each role by resource."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for name, role in properties("AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                resource = json.dumps(statement["Resource"])
+                found.setdefault(name, {}).setdefault(resource, set()).update(as_list(statement["Action"]))
+    return found
 
 
-def test_each_service_can_send_only_for_the_resource_that_it_delivers() -> None:
-    policies = [*properties("AWS::SNS::TopicPolicy").values(), *properties("AWS::SQS::QueuePolicy").values()]
-    found = {
-        (statement["Principal"]["Service"], statement["Action"]): statement["Condition"]["ArnEquals"]["aws:SourceArn"]
-        for policy in policies
-        for statement in policy["PolicyDocument"]["Statement"]
-    }
-    rule, topic = {"Fn::GetAtt": ["CallRejectRule", "Arn"]}, {"Ref": "CallRejectTopic"}
-    assert found == {
-        ("events.amazonaws.com", "sns:Publish"): rule,
-        ("events.amazonaws.com", "sqs:SendMessage"): rule,
-        ("sns.amazonaws.com", "sqs:SendMessage"): topic,
-    }
+def test_each_role_names_known_actions_and_single_resources() -> None:
+    for role in permissions().values():
+        for resource, allowed in role.items():
+            assert "*" not in resource
+            assert all(actions(action) == {action.lower()} for action in allowed)
+
+
+def test_the_rule_and_the_workflow_have_one_permission_each() -> None:
+    assert permissions()["CallRejectRuleRole"] == {json.dumps({"Ref": "CallRejectWorkflow"}): {"states:StartExecution"}}
+    (allowed,) = permissions()["CallRejectWorkflowRole"].items()
+    assert allowed[0].endswith(':event-bus/${EventBusName}"}')
+    assert allowed[1] == {"events:PutEvents"}
 
 
 def test_a_removed_stack_keeps_the_settings_of_the_users_only() -> None:
