@@ -16,7 +16,7 @@ def deployed_example(deployed_with_page: Stack) -> DoNotDisturb:
     return deploy(deployed_with_page)
 
 
-def test_a_call_to_a_callee_with_the_switch_on_is_rejected_before_ones_eyes(
+def test_a_call_to_a_callee_with_the_switch_on_is_rejected_immediately(
     deployed_example: DoNotDisturb, page: Page
 ) -> None:
     do_not_disturb = switch(page, "Do not disturb")
