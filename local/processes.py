@@ -210,13 +210,19 @@ done
 
 
 def stop_with_parent() -> None:
-    """Send this process a SIGTERM when its parent ends. For a command that `make` runs."""
+    """End this process when its parent ends. For a command that `make` runs.
+
+    The exception of a SIGTERM can get lost, for example in the destructor of an object. Then a SIGKILL follows, and the
+    watchers of the other processes and of the temporary folder clean up.
+    """
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(PARENT_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
 

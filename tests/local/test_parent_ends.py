@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from local.processes import until
 from tests.support.paths import ROOT
 
@@ -27,8 +29,9 @@ with process(command, environment=os.environ, log=log, ready=lambda: log.stat().
     time.sleep(600)
 """
 COMMAND = """
-import os, time
+import os, signal, sys, time
 from local.processes import stop_with_parent
+signal.signal(signal.SIGTERM, getattr(signal, sys.argv[1]))
 stop_with_parent()
 print(os.getpid(), flush=True)
 time.sleep(600)
@@ -65,8 +68,9 @@ def test_a_server_and_its_children_end_when_their_parent_is_killed(tmp_path: Pat
     until(ended(server, child), SECONDS, "The processes did not end")
 
 
-def test_a_command_ends_when_its_parent_is_killed() -> None:
-    shell = started("/bin/sh", "-c", '"$0" -c "$1"; true', sys.executable, COMMAND)
+@pytest.mark.parametrize("handler", ["SIG_DFL", "SIG_IGN"])
+def test_a_command_ends_when_its_parent_is_killed_even_without_a_reaction_to_sigterm(handler: str) -> None:
+    shell = started("/bin/sh", "-c", '"$0" -c "$1" "$2"; true', sys.executable, COMMAND, handler)
     command = number_from(shell)
     os.kill(shell.pid, signal.SIGKILL)
     shell.communicate(timeout=SECONDS)  # the output closes when the command ends
