@@ -34,17 +34,16 @@ is_user_invited = fastjsonschema.compile(json.loads((EXAMPLE / "events" / "user_
 
 @dataclass
 class EventBus:
-    """Records events and validates them. The first `failures` requests fail."""
+    """Records events and validates them. `failing` is the number of the request that does not accept its last event."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
-    failures: int = 0
+    failing: int = 0
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, int]:  # noqa: N803 - as in boto3
         assert 1 <= len(Entries) <= 10
-        if self.failures:
-            self.failures -= 1
-            return {"FailedEntryCount": 1}
-        for entry in Entries:
+        self.failing -= 1
+        failed = int(self.failing == 0)
+        for entry in Entries[: len(Entries) - failed]:
             assert entry["EventBusName"] == "bus"
             event = {
                 "source": entry["Source"],
@@ -53,7 +52,7 @@ class EventBus:
             }
             is_user_invited(event)
             self.events.append(event["detail"])
-        return {"FailedEntryCount": 0}
+        return {"FailedEntryCount": failed}
 
     def availability(self) -> dict[str, str]:
         return {event["Callee"]: event["Availability"] for event in self.events}
@@ -190,8 +189,22 @@ def test_a_percent_encoded_body_is_decoded(example: Example) -> None:
     assert example.bus.availability() == {"user + 0": "Available"}
 
 
+@pytest.mark.parametrize("event", ["call_create", "call_invite"])
+def test_times_in_seconds_and_milliseconds_are_understood(example: Example, event: str) -> None:
+    callback, member = (
+        (call_create(), "create_time") if event == "call_create" else (call_invite("user0"), "invite_time")
+    )
+    for number, time_of_event in enumerate((1_795_251_570, 1_795_251_570_999)):
+        assert example.send(signed({**callback, member: time_of_event, "call_id": f"call-{number}"})) == 200
+    assert [each["InvitedAt"] for each in example.bus.events] == [1_795_251_570] * 2
+
+
 def test_other_callbacks_are_accepted_and_ignored(example: Example) -> None:
-    assert example.send(signed({"event": "call_accept", "call_id": "call-1"})) == 200
+    ignored = signed({"event": "call_accept", "call_id": "call-1"})
+    assert (example.send(ignored), example.send(ignored)) == (200, 200)
+    assert example.bus.events == []
+    forged = {**call_create(), **{name: ignored[name] for name in ("timestamp", "nonce", "signature")}}
+    assert example.send(forged) == 403
     assert example.bus.events == []
 
 
@@ -212,12 +225,27 @@ def test_more_than_a_hundred_callees_are_published(example: Example) -> None:
         json.dumps(call_create() | {"timestamp": "1795251570"}),
         json.dumps(call_create(user_ids=[])),
         json.dumps(call_create(caller=None)),
+        json.dumps(call_create() | {"nonce": "\ud800"}),
+        json.dumps(call_create() | {"signature": "\ud800"}),
+        '{"a":' * 100_000,
+        # EventBridge inserts these into a JSON text without escaping them.
+        *(json.dumps(call_create(call_id=f"call{character}1")) for character in ('"', "\\", "\n")),
+        *(json.dumps(call_create(f"user{character}1")) for character in ('"', "\\", "\n")),
+        json.dumps(call_create(call_id="c" * 33)),
+        json.dumps(call_create("u" * 33)),
+        json.dumps(call_create(caller='caller"')),
     ],
 )
 def test_a_malformed_callback_is_a_bad_request(example: Example, body: str, log: Log) -> None:
     assert example.send(body) == 400
     assert example.bus.events == []
     assert log.lines[-1]["outcome"] == "CallbackRejected"
+
+
+def test_a_body_that_is_not_utf_8_is_a_bad_request(example: Example, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    monkeypatch.setattr(base64, "b64encode", lambda _: b"//4=")
+    assert example.send("") == 400
+    assert log.lines[-1]["message"] == "The body is not UTF-8."
 
 
 # Forged, old, replayed and repeated callbacks
@@ -229,6 +257,7 @@ def test_a_forged_callback_is_forbidden(example: Example, log: Log) -> None:
     assert example.send(call_create() | {"signature": "ü"}) == 403
     assert example.bus.events == []
     assert [line["message"] for line in log.lines] == ["The signature is wrong."] * 2
+    assert not [line for line in log.lines if "call_id" in line]
 
 
 @pytest.mark.parametrize("age", [301, -302])
@@ -311,10 +340,11 @@ def test_settings_that_dynamodb_did_not_return_are_not_taken_as_available(
 
 
 def test_an_event_that_the_bus_does_not_accept_is_published_by_the_retry(example: Example) -> None:
-    example.bus.failures = 1
-    callback = call_create()
+    example.bus.failing = 2
+    callees = [f"user{number}" for number in range(12)]
+    callback = call_create(*callees)
     assert (example.send(callback), example.send(callback)) == (503, 200)
-    assert len(example.bus.events) == 1
+    assert [event["Callee"] for event in example.bus.events] == callees[:11] + callees
 
 
 def test_an_unreachable_event_bus_is_a_failure(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,6 +398,22 @@ def test_do_not_disturb_ends_at_its_time(example: Example, monkeypatch: pytest.M
     assert example.send(callback) == 200
     assert example.bus.availability() == {"user0": "Available"}
     assert example.user("GET", "user0") == (200, {"Until": None, "Blocked": []})
+
+
+def test_all_blocked_callers_are_listed(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    callers = [f"caller{number}" for number in range(3)]
+    for caller in callers:
+        example.user("PUT", "user0", "/blocked", Caller=caller)
+    query = example.app.settings.table.meta.client.query
+    pages: list[Any] = []
+
+    def query_one(**parameters: Any) -> Any:
+        pages.append(query(**parameters, Limit=1))
+        return pages[-1]
+
+    monkeypatch.setattr(example.app.settings.table.meta.client, "query", query_one)
+    assert example.user("GET", "user0") == (200, {"Until": None, "Blocked": callers})
+    assert len(pages) > 1
 
 
 def test_a_blocked_caller_is_marked_for_this_callee_only(example: Example) -> None:

@@ -32,10 +32,17 @@ def properties(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def transform(detail: dict[str, Any]) -> str:
-    """Fill in the input template as EventBridge does: a variable outside of quotes becomes JSON."""
+    """Fill in the input template as EventBridge does: it adds quotes to strings outside of quotes, and escapes nothing.
+
+    See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html.
+    """
+
+    def text(value: object) -> str:
+        return f'"{value}"' if isinstance(value, str) else str(value)
+
     transformer = TARGET["InputTransformer"]
     paths = {name: path.removeprefix("$.detail.") for name, path in transformer["InputPathsMap"].items()}
-    return re.sub(r"<(\w+)>", lambda match: json.dumps(detail[paths[match[1]]]), transformer["InputTemplate"])
+    return re.sub(r"<(\w+)>", lambda match: text(detail[paths[match[1]]]), transformer["InputTemplate"])
 
 
 def test_the_rule_sends_a_valid_request_to_reject_the_call_as_busy() -> None:
@@ -94,6 +101,14 @@ def test_the_workflow_puts_its_input_on_the_bus_of_the_call_reject_stack() -> No
     assert entry["Detail.$"] == "$"
 
 
+def test_a_request_that_the_workflow_cannot_put_on_the_bus_is_kept_in_a_queue() -> None:
+    (workflow,) = properties("AWS::StepFunctions::StateMachine").values()
+    states = workflow["Definition"]["States"]
+    (catch,) = states["PutEvent"]["Catch"]
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    assert states[catch["Next"]]["Parameters"] == {"QueueUrl": {"Ref": "UndeliveredQueue"}, "MessageBody.$": "$"}
+
+
 def permissions() -> dict[str, dict[str, set[str]]]:
     """Return the actions of each role by resource."""
     found: dict[str, dict[str, set[str]]] = {}
@@ -112,11 +127,12 @@ def test_each_role_names_known_actions_and_single_resources() -> None:
             assert all(actions(action) == {action.lower()} for action in allowed)
 
 
-def test_the_rule_and_the_workflow_have_one_permission_each() -> None:
+def test_the_rule_starts_the_workflow_which_only_sends_to_the_bus_and_its_queue() -> None:
     assert permissions()["CallRejectRuleRole"] == {json.dumps({"Ref": "CallRejectWorkflow"}): {"states:StartExecution"}}
-    (allowed,) = permissions()["CallRejectWorkflowRole"].items()
-    assert allowed[0].endswith(':event-bus/${EventBusName}"}')
-    assert allowed[1] == {"events:PutEvents"}
+    event_bus, queue = permissions()["CallRejectWorkflowRole"].items()
+    assert event_bus[0].endswith(':event-bus/${EventBusName}"}')
+    assert event_bus[1] == {"events:PutEvents"}
+    assert queue == (json.dumps({"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}), {"sqs:SendMessage"})
 
 
 def test_a_removed_stack_keeps_the_settings_of_the_users_only() -> None:

@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.exceptions import (
 )
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
     IdempotencyPersistenceLayerError,
 )
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -51,6 +52,7 @@ UNAVAILABLE = (
     ClientError,
     GetParameterError,
     IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
     IdempotencyPersistenceLayerError,
     SecretError,
     TransformParameterError,
@@ -70,27 +72,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.post("/callbacks/zim")
 def receive_callback() -> dict[str, str]:
     """Publish the invitation in a callback. If that fails, the response of 503 makes ZIM retry."""
-    received: dict[str, Any] = {}
+    invitation = None
     try:
-        received = callback.parse(app.current_event.decoded_body)
-        outcome = _process(received)
+        received = callback.parse(_body())
+        callback.verify(received, _callback_secret(), time.time())
+        invitation = callback.Invitation.from_callback(received, INVITATION_TIMEOUT_SECONDS)
+        # Also for callbacks that are ignored, whose signature could be used for another body.
+        invitations.claim_nonce(received["nonce"], received["timestamp"], callback.identity(received, invitation))
+        outcome = invitations.publish(invitation) if invitation else IGNORED
     except ServiceError as error:
-        report(REJECTED, received, str(error.msg))
+        report(REJECTED, invitation, str(error.msg))
         raise
     except UNAVAILABLE as error:
-        report(FAILED, received, f"nothing is rejected: {type(error).__name__}: {error}")
+        report(FAILED, invitation, f"nothing is rejected: {type(error).__name__}: {error}")
         raise ServiceUnavailableError("The callback was not processed.") from None
-    report(outcome, received)
+    report(outcome, invitation)
     return {"outcome": outcome}
 
 
-def _process(received: dict[str, Any]) -> str:
-    callback.verify(received, _callback_secret(), time.time())
-    invitation = callback.Invitation.from_callback(received, INVITATION_TIMEOUT_SECONDS)
-    if invitation is None:
-        return IGNORED
-    invitations.claim_nonce(received["nonce"], received["timestamp"], invitation.identity)
-    return invitations.publish(invitation)
+def _body() -> str:
+    try:
+        return app.current_event.decoded_body or ""
+    except ValueError:
+        raise BadRequestError("The body is not UTF-8.") from None
 
 
 def _callback_secret() -> str:

@@ -17,7 +17,10 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 MAX_AGE_SECONDS = 300
 """How much the timestamp of a callback can differ from the clock. ZIM's last retry is 62 s after the first attempt."""
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 128}
+# EventBridge does not escape values in an input transformer: https://docs.aws.amazon.com/eventbridge/latest/userguide/
+# eb-transform-target-input.html. No id of ZIM contains these characters.
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r'^[^"\\\x00-\x1f\ud800-\udfff]*$'}
+_ID = {**_TEXT, "maxLength": 32}
 _TIME = {"type": "integer", "minimum": 1}
 _SIGNED = {
     "event": _TEXT,
@@ -26,7 +29,10 @@ _SIGNED = {
     # One form only, because the signature covers the text.
     "timestamp": {"type": "integer", "minimum": 10**9, "maximum": 10**10 - 1},
 }
-_INVITATION = {"call_id": _TEXT, "user_ids": {"type": "array", "minItems": 1, "items": _TEXT}}
+_INVITATION = {"call_id": _ID, "user_ids": {"type": "array", "minItems": 1, "items": _ID}}
+
+_FIRST_MILLISECONDS = 10**11
+"""A larger time is in milliseconds. In seconds, it would be after the year 5000."""
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -40,8 +46,8 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 SIGNED_SCHEMA = _object(_SIGNED)
 SCHEMAS = {
-    "call_create": _object({**_INVITATION, "caller": _TEXT, "create_time": _TIME, "timeout": _TIME}),
-    "call_invite": _object({**_INVITATION, "inviter": _TEXT, "invite_time": _TIME}),
+    "call_create": _object({**_INVITATION, "caller": _ID, "create_time": _TIME, "timeout": _TIME}),
+    "call_invite": _object({**_INVITATION, "inviter": _ID, "invite_time": _TIME}),
 }
 
 
@@ -76,17 +82,18 @@ class Invitation:
             return None
         _validate(callback, schema)
         if callback["event"] == "call_create":
-            caller, invited_at, timeout = callback["caller"], callback["create_time"], callback["timeout"]
+            caller, time, timeout = callback["caller"], callback["create_time"], callback["timeout"]
         else:
-            caller, invited_at, timeout = callback["inviter"], callback["invite_time"] // 1000, default_timeout
+            caller, time, timeout = callback["inviter"], callback["invite_time"], default_timeout
+        # ZIM's pages give milliseconds for invite_time, and no unit for create_time, whose example is in seconds.
+        invited_at = time // 1000 if time >= _FIRST_MILLISECONDS else time
         callees = tuple(dict.fromkeys(callback["user_ids"]))
         return cls(callback["call_id"], caller, callees, invited_at, invited_at + timeout)
 
     @property
     def identity(self) -> str:
         """What a retry of the callback has in common with it, whether or not ZIM signs the retry again."""
-        members = [self.call_id, self.caller, sorted(self.callees), self.invited_at, self.expires_at]
-        return hashlib.sha256(json.dumps(members).encode()).hexdigest()
+        return _digest([self.call_id, self.caller, sorted(self.callees), self.invited_at, self.expires_at])
 
 
 def parse(body: str | None) -> dict[str, Any]:
@@ -100,10 +107,19 @@ def parse(body: str | None) -> dict[str, Any]:
     body = body or ""
     try:
         callback = json.loads(body if body.lstrip().startswith("{") else unquote_plus(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequestError("The body is not JSON.") from None
     _validate(callback, SIGNED_SCHEMA)
     return dict(callback)
+
+
+def identity(callback: dict[str, Any], invitation: Invitation | None) -> str:
+    """Return what identifies a callback, whose signature does not cover its other members."""
+    return invitation.identity if invitation else _digest(callback)
+
+
+def _digest(members: Any) -> str:
+    return hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest()
 
 
 def verify(callback: dict[str, Any], secret: str, now: float) -> None:

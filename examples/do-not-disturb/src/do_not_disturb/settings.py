@@ -51,7 +51,10 @@ def availability(caller: str, callees: Sequence[str]) -> dict[str, str]:
 
 def get(user: str) -> dict[str, Any]:
     """Return the settings of a user: `Until` in Unix seconds, or None if "do not disturb" is off, and `Blocked`."""
-    items = table.query(KeyConditionExpression=Key("UserId").eq(user), ConsistentRead=True)["Items"]
+    pages = table.meta.client.get_paginator("query").paginate(
+        TableName=TABLE_NAME, KeyConditionExpression=Key("UserId").eq(user), ConsistentRead=True
+    )
+    items = [item for page in pages for item in page["Items"]]
     until = next((int(item["Until"]) for item in items if item["Entry"] == _UNTIL), 0)
     blocked = [item["Entry"].removeprefix(_BLOCKED) for item in items if item["Entry"] != _UNTIL]
     return {"Until": until if until > time.time() else None, "Blocked": blocked}
