@@ -95,7 +95,7 @@ def signed(callback: dict[str, Any], secret: str) -> dict[str, Any]:
 
     See https://www.zegocloud.com/docs/zim-server/callbacks/authenticating-server-to-server-callbacks.
     """
-    timestamp, nonce = int(time.time()), str(secrets.randbelow(10**6))
+    timestamp, nonce = int(time.time()), str(secrets.randbelow(10**12))
     text = "".join(sorted([secret, str(timestamp), nonce]))
     signature = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return {**callback, "timestamp": timestamp, "nonce": nonce, "signature": signature}
