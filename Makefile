@@ -57,8 +57,8 @@ logs: ## follow the logs of the running stack, one line for each request; RAW=1 
 	@.venv/bin/python -m local.logs
 
 test: setup $(BUILT) ## run all checks and tests, as CI does
-	@echo "Running two targets at a time. The output of a target appears when it ends."
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types e2e template audit unit local artifact page
+	@echo "Running three targets at a time. The output of a target appears when it ends."
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types e2e page unit template audit local artifact
 	@$(MAKE) --no-print-directory soak
 	@echo "All checks passed."
 
