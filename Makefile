@@ -56,7 +56,7 @@ redrive: ## move the dead letters back to the queue
 logs: ## follow the logs of the running stack, one line for each request; RAW=1 shows everything
 	@.venv/bin/python -m local.logs
 
-test: setup $(BUILT) ## run all checks and tests, as CI does
+test: setup $(BUILT) $(EXAMPLE_BUILT) ## run all checks and tests, as CI does
 	@echo "Running three targets at a time. The output of a target appears when it ends."
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types e2e page unit template audit local artifact
 	@$(MAKE) --no-print-directory soak
