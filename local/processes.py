@@ -181,7 +181,7 @@ def watch_group(group: int) -> subprocess.Popen[bytes]:
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """Create a folder for temporary files, and remove it when the block ends or this process is killed.
 
-    On Linux, processes with the folder in their environment, for example as `TMPDIR`, are killed first.
+    On Linux, processes whose `TMPDIR` or `STATE_DIR` is in the folder are killed first.
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     # It waits for the end of its input, like the one of `watch_group`.
@@ -202,7 +202,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 _REMOVE = """
 read -r _
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-  grep -lsF -- "$0" /proc/[0-9]*/environ | cut -d / -f 3 | xargs kill -KILL
+  grep -lsF -e "TMPDIR=$0" -e "STATE_DIR=$0" /proc/[0-9]*/environ | cut -d / -f 3 | xargs kill -KILL
   rm -rf -- "$0" && exit
   sleep 0.1
 done

@@ -1,12 +1,14 @@
 """Processes of the local stack: error messages, and stopping."""
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from local.processes import LocalError, process, run, until
+from local.processes import LocalError, process, run, temporary_folder, until
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -39,3 +41,25 @@ def test_until_waits_for_a_condition_or_fails() -> None:
     assert until(lambda: next(results), 10, "It did not happen") > 0
     with pytest.raises(LocalError, match=r"^It did not happen within 0 s\.$"):
         until(lambda: False, 0, "It did not happen")
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="requires /proc")
+@pytest.mark.parametrize(
+    ("variable", "subfolder", "status"),
+    [
+        ("TMPDIR", "", -signal.SIGKILL),
+        ("STATE_DIR", "", -signal.SIGKILL),
+        ("TMPDIR", "/subfolder", -signal.SIGKILL),
+        ("PWD", "", -signal.SIGTERM),
+        ("OLDPWD", "", -signal.SIGTERM),
+    ],
+)
+def test_only_processes_with_their_files_in_a_temporary_folder_are_killed_with_it(
+    variable: str, subfolder: str, status: int
+) -> None:
+    with temporary_folder("call-reject[1].*-") as folder:
+        environment = {**ENVIRONMENT, variable: f"{folder}{subfolder}"}
+        child = subprocess.Popen(["sleep", "600"], env=environment)  # noqa: S607
+    child.terminate()
+    assert child.wait(10) == status
+    assert not folder.exists()
