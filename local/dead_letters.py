@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,13 @@ def redrive(stack: Stack) -> int:
 
 @contextmanager
 def _received(stack: Stack) -> Iterator[list[dict[str, Any]]]:
-    """Receive every message in the dead-letter queue once. Those that the block does not delete are visible after it.
+    """Receive all messages in the dead-letter queue. Those that the block does not delete are visible after it.
 
     Only one process or thread at a time receives messages, because it hides them from the others.
     """
     sqs, url = stack.client("sqs"), stack.outputs["DeadLetterQueueUrl"]
-    messages: list[dict[str, Any]] = []
+    # While this waits for hidden messages, others become visible and are received again.
+    messages: dict[str, dict[str, Any]] = {}
 
     def all_received() -> bool:
         while received := sqs.receive_message(
@@ -73,7 +75,7 @@ def _received(stack: Stack) -> Iterator[list[dict[str, Any]]]:
             MessageSystemAttributeNames=["SentTimestamp"],
             VisibilityTimeout=VISIBILITY_SECONDS,
         ).get("Messages"):
-            messages.extend(received)
+            messages.update({message["MessageId"]: message for message in received})
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return len(messages) >= sum(map(int, counts.values()))
@@ -85,13 +87,13 @@ def _received(stack: Stack) -> Iterator[list[dict[str, Any]]]:
             until(
                 all_received, 2 * VISIBILITY_SECONDS, "Another program hides dead letters. They were not all received"
             )
-            yield messages
+            yield list(messages.values())
         finally:
             # The handles of deleted messages are errors in the response, which does not matter.
-            for start in range(0, len(messages), BATCH_SIZE):
+            for batch in batched(messages.values(), BATCH_SIZE, strict=False):
                 entries = [
                     {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
-                    for number, message in enumerate(messages[start : start + BATCH_SIZE])
+                    for number, message in enumerate(batch)
                 ]
                 sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
