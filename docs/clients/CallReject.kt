@@ -41,6 +41,7 @@ fun callReject(url: String, token: () -> String, callId: String, expiresAt: Long
         try {
             val connection = URL(url).openConnection() as HttpURLConnection
             connection.requestMethod = "POST"
+            connection.instanceFollowRedirects = false
             connection.connectTimeout = 10_000
             connection.readTimeout = 30_000
             connection.doOutput = true

@@ -1,4 +1,5 @@
 // Rejects a call when the user taps "Decline" in a notification or CallKit while the app is closed: docs/clients.md.
+// Requires iOS 15.
 
 import CallKit
 import Foundation
@@ -28,6 +29,16 @@ private struct Problem: Decodable {
     let retryable: Bool?
 }
 
+/// Makes a redirect the response to the request.
+private final class RedirectRefuser: NSObject, URLSessionTaskDelegate {
+    func urlSession(
+        _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest
+    ) async -> URLRequest? {
+        nil
+    }
+}
+
 /// Rejects a call and returns true if it is rejected, queued or already over.
 ///
 /// - Parameters:
@@ -46,7 +57,7 @@ func callReject(_ url: URL, token: () async throws -> String, request: CallRejec
             post.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization")
             post.setValue("application/json", forHTTPHeaderField: "Content-Type")
             post.httpBody = try JSONEncoder().encode(request)
-            let (body, response) = try await URLSession.shared.data(for: post)
+            let (body, response) = try await URLSession.shared.data(for: post, delegate: RedirectRefuser())
             guard let answer = response as? HTTPURLResponse else { return false }
             let status = answer.statusCode
             if [200, 202, 409].contains(status) { return true }

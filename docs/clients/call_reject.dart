@@ -28,9 +28,11 @@ Future<bool> callReject(
   for (var pause = 1; ; pause = min(pause * 2, 30)) {
     var wait = pause;
     try {
-      final headers = {'Authorization': 'Bearer ${await token()}', 'Content-Type': 'application/json'};
-      final posted = http.post(url, headers: headers, body: request);
-      final answer = await posted.timeout(const Duration(seconds: 30));
+      final post = http.Request('POST', url)
+        ..followRedirects = false
+        ..headers.addAll({'Authorization': 'Bearer ${await token()}', 'Content-Type': 'application/json'})
+        ..body = request;
+      final answer = await post.send().then(http.Response.fromStream).timeout(const Duration(seconds: 30));
       final status = answer.statusCode;
       if (const {200, 202, 409}.contains(status)) return true;
       final problem = _problem(answer.body);

@@ -15,6 +15,7 @@ export async function callReject(url, token, request) {
         method: "POST",
         headers: { Authorization: `Bearer ${await token()}`, "Content-Type": "application/json" },
         body: JSON.stringify(request),
+        redirect: "manual", // the response is the redirect, whose status is 0 in a browser
         signal: AbortSignal.timeout(30_000),
       });
       if ([200, 202, 409].includes(response.status)) return true;

@@ -24,12 +24,17 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
         `CallId`, `ExpiresAt` and optionally `Reason` or `ExtendedData`. ExpiresAt is the Unix time in seconds when the
         invitation stops ringing. No retry starts later.
     """
+
+    def authorize(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {token()}"
+        return prepared
+
     pause = 1
     while True:
         wait = pause
         try:
-            headers = {"Authorization": f"Bearer {token()}"}
-            response = requests.post(url, json=request, headers=headers, timeout=30)
+            # With `headers` instead of `auth`, an entry for the host in a .netrc file would replace the token.
+            response = requests.post(url, json=request, auth=authorize, allow_redirects=False, timeout=30)
         except Exception as error:  # noqa: BLE001 - token can raise any error of your issuer's SDK
             logger.warning("CallReject: no response, or no token: %s", error)
         else:

@@ -235,6 +235,23 @@ def test_an_invalid_token_is_logged_and_not_retried(client: Client, proxy: Proxy
     assert "401" in log
 
 
+def test_a_redirect_is_logged_and_not_followed(client: Client, proxy: Proxy, call_id: str) -> None:
+    proxy.planned = [Response(302, headers={"Location": "/login"}), Response(body=b"<title>Log in</title>")]
+    done, log = client.call_reject(call_id, proxy.url)
+    assert not done
+    assert proxy.statuses == [302]
+    assert "CallReject: 302" in log
+
+
+def test_credentials_in_a_netrc_file_do_not_replace_the_token(
+    client: Client, call_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {HOST} login somebody password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert client.call_reject(call_id) == (True, "")
+
+
 def test_a_missing_token_is_logged_and_retried(client: Client, call_id: str) -> None:
     done, log = client.call_reject(call_id, failures=1)
     assert done
