@@ -70,16 +70,20 @@ def describe(message: str, timestamp: float) -> str | None:
 
 
 def _cells(members: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns after the function. The milliseconds are those of ZIM and of the wait for the rate limit."""
-    milliseconds = members["window_wait_ms"] + members["zim_ms"]
-    code, call_id = members.get("code"), members.get("call_id")
-    failure = members["message"] if members["status"] >= _FIRST_ERROR_STATUS else ""
+    """Return the columns after the function.
+
+    The milliseconds are those of ZIM and of the wait for the rate limit. The lines of examples/do-not-disturb have
+    neither times nor a status, and their message is the outcome if nothing went wrong.
+    """
+    outcome, message, code = members["outcome"], members["message"], members.get("code")
+    milliseconds = f"{members['window_wait_ms'] + members['zim_ms']:.0f}" if "zim_ms" in members else ""
+    failed = members["status"] >= _FIRST_ERROR_STATUS if "status" in members else message != outcome
     return (
-        members["outcome"],
+        outcome,
         "" if code is None else str(code),
-        f"{milliseconds:.0f}",
-        call_id or "",
-        failure,
+        milliseconds,
+        members.get("call_id") or "",
+        message if failed else "",
     )
 
 

@@ -27,6 +27,14 @@ NOT_FOUND = {
     "status": 404,
     "code": 660900004,
 }
+CALLBACK = {
+    "level": "INFO",
+    "message": "CallbackPublished",
+    "function_name": "do-not-disturb-Function-B3C4D367D87D9",
+    "outcome": "CallbackPublished",
+    "event": "call_create",
+    "call_id": "call-1",
+}
 
 
 def words(message: str) -> list[str]:
@@ -49,6 +57,22 @@ def test_an_invalid_request_has_neither_a_code_nor_a_call() -> None:
     members = {"outcome": "InvalidRequest", "status": 400, "message": "body violates json", "call_id": None}
     line = words(json.dumps(REJECTED | members | {"code": None}))
     assert line[2:] == ["InvalidRequest", "27", "body", "violates", "json"]
+
+
+def test_a_callback_of_the_example_has_neither_a_code_nor_milliseconds() -> None:
+    line = words(json.dumps(CALLBACK))
+    assert line == ["12:00:00.250", "Function", "CallbackPublished", "call-1"]
+
+
+def test_a_callback_that_the_example_rejects_ends_with_what_went_wrong() -> None:
+    members = {
+        "level": "WARNING",
+        "outcome": "CallbackRejected",
+        "message": "The signature is invalid.",
+        "call_id": None,
+    }
+    line = " ".join(words(json.dumps(CALLBACK | members)))
+    assert line.endswith("CallbackRejected The signature is invalid.")
 
 
 def test_an_exception_is_shown_with_its_traceback() -> None:
