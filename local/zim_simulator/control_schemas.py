@@ -61,7 +61,7 @@ SETTINGS = _object(
 )
 CALLBACK = _object(
     ["Url", "CallbackSecret"],
-    Url={"type": "string", "pattern": "^http://127\\.0\\.0\\.1:"},
+    Url={"type": "string", "pattern": "^http://127\\.0\\.0\\.1:[0-9]{1,5}(/|$)"},
     CallbackSecret={"type": "string", "minLength": 1},
     RetryDelays={"type": "array", "items": _SECONDS},
     SignAgain={"type": "boolean"},

@@ -109,9 +109,20 @@ def test_a_reset_ends_callbacks_and_retries(sim: Simulator, server: Server, stat
     assert len(server.requests) == 1
 
 
-def test_callbacks_go_to_this_machine_only(sim: Simulator) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://zim.example/",
+        "http://127.0.0.1.zim.example:80/",
+        "http://127.0.0.1:80@zim.example/",
+        "http://127.0.0.1:password@zim.example/",
+        "http://127.0.0.1:80.zim.example/",
+        "http://127.0.0.1:80\\@zim.example/",
+    ],
+)
+def test_callbacks_go_to_this_machine_only(sim: Simulator, url: str) -> None:
     with pytest.raises(ValueError, match="Url"):
-        sim.send_callbacks("http://zim.example/", SECRET)
+        sim.send_callbacks(url, SECRET)
 
 
 def test_the_time_from_ring_to_rejection_is_recorded(sim: Simulator) -> None:
