@@ -4,10 +4,10 @@ import sys
 
 import requests
 
-from local.page.stack import DEFAULT_USER
 from local.processes import exit_on_error
 from local.stack import Stack, running
 
+DEFAULT_USER = "user0"
 SECONDS = 10.0
 
 

@@ -16,7 +16,6 @@ from local.issuer import Issuer
 from local.processes import LocalError
 from local.stack import STACK_NAME, Stack, page_origins
 
-DEFAULT_USER = "user0"
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
 
@@ -52,6 +51,17 @@ def _parameters(stack: Stack) -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in parameters if each["ParameterKey"] in PARAMETERS}
 
 
+class UserMissingError(Exception):
+    """A request needs the query parameter `user`."""
+
+
+def _user(query: dict[str, str]) -> str:
+    """Return the user in the query. Raises `UserMissingError` if there is none or it is empty."""
+    if user := query.get("user"):
+        return user
+    raise UserMissingError("The query parameter user is missing or empty.")
+
+
 Routes = dict[tuple[str, str], Callable[[dict[str, str]], object]]
 """Functions that return JSON for the parameters of a request, by method and path."""
 
@@ -60,7 +70,7 @@ def _do_not_disturb_routes(stack: Stack, issuer: Issuer) -> Routes:
     """Return routes that show and change the settings of a user in examples/do-not-disturb."""
 
     def settings(query: dict[str, str], change: str | None = None, body: dict[str, int] | None = None) -> object:
-        deployed, token = example.find(stack), issuer.token(query.get("user", DEFAULT_USER))
+        token, deployed = issuer.token(_user(query)), example.find(stack)
         if change:
             deployed.request(change, token, body=body)
         return deployed.request("GET", token).json()
@@ -84,7 +94,7 @@ def _handler(stack: Stack, issuer: Issuer) -> Handler:
         return {name: int(attributes[attribute]) for name, attribute in DEPTHS.items()}
 
     routes: Routes = {
-        ("GET", "/token"): lambda query: {"token": issuer.token(query.get("user", DEFAULT_USER))},
+        ("GET", "/token"): lambda query: {"token": issuer.token(_user(query))},
         ("GET", "/queues"): lambda _: {"queue": depth("QueueUrl"), "dead_letters": depth("DeadLetterQueueUrl")},
         ("GET", "/dead-letters"): lambda _: {"dead_letters": [asdict(letter) for letter in dead_letters(stack)]},
         ("POST", "/dead-letters/redrive"): lambda _: {"moved": redrive(stack)},
@@ -105,6 +115,8 @@ def _handler(stack: Stack, issuer: Issuer) -> Handler:
             return Response.json({"error": HEADER_MISSING}, 403, headers)
         try:
             return Response.json(routes[request.method, request.path](request.query), headers=headers)
+        except UserMissingError as error:
+            return Response.json({"error": str(error)}, 400, headers)
         except LocalError as error:
             return Response.json({"error": str(error)}, 503, headers)
 
