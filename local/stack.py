@@ -40,6 +40,7 @@ SECRET_KEY = secrets.token_hex(20)
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 MINISTACK: list[str | Path] = [ROOT / ".venv-ministack" / "bin" / "python", "-m", "local.emulator"]
 BUILT_TEMPLATE = BUILT / "template.yaml"
+LOCK_SECONDS = 1.0
 LOG_SECONDS = 20.0
 API_SECONDS = 30.0
 """API Gateway's limit for an integration."""
@@ -310,8 +311,11 @@ def recorded(emulator_port: int, simulator_port: int) -> Iterator[Callable[[Stac
     STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
     # The file contains the keys of the emulator.
     with open(os.open(STATE_FILE, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:  # noqa: PTH123 - Path cannot set the mode
-        if not _lock(file, fcntl.LOCK_EX):
-            raise LocalError(_already_running(json.loads(file.read() or "{}")))
+        try:
+            # Other make targets hold the lock for a moment, in `running`.
+            until(lambda: _lock(file, fcntl.LOCK_EX), LOCK_SECONDS, "The folder was not reserved")
+        except LocalError:
+            raise LocalError(_already_running(json.loads(file.read() or "{}"))) from None
 
         def record(stack: Stack | None) -> None:
             state = {
