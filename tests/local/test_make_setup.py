@@ -6,7 +6,7 @@ import sys
 
 from tests.support.paths import ROOT
 
-MODULES = ("run", "client", "dead_letters", "invoke", "logs", "send", "zim_simulator.__main__")
+MODULES = ("run", "client", "dead_letters", "do_not_disturb", "invoke", "logs", "send", "zim_simulator.__main__")
 """The modules of `local` that need a running stack, and the simulator."""
 
 PRINT_DISTRIBUTIONS = """
