@@ -169,7 +169,7 @@ def test_a_double_rejection_rejects_a_second_invitation_unless_it_has_expired(pa
 
 
 def test_a_call_to_several_users_rings_for_the_others(page: Page, stack: Stack) -> None:
-    page.get_by_label("Callee").fill("bob, carol")
+    page.get_by_label("Callee").fill("bob, carol, ")
     page.get_by_role("button", name="Start", exact=True).click()
     row = page.get_by_role("row").filter(has_text="caller0 calls bob")
     assert decline(page, row)[0] == "200 OK"

@@ -11,7 +11,8 @@ let latest = [];
 /** Returns the values of the form that starts calls. */
 export function callForm() {
   const { caller, users, seconds, count, mode } = Object.fromEntries(new FormData($("start")));
-  return { caller, users: users.split(",").map((user) => user.trim()), seconds: Number(seconds), count: Number(count), mode };
+  const callees = users.split(",").map((user) => user.trim()).filter(Boolean);
+  return { caller, users: callees, seconds: Number(seconds), count: Number(count), mode };
 }
 
 /** Updates the table. Rows that remain keep their element and with it the focus. */
