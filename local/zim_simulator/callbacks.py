@@ -103,7 +103,7 @@ def signed(callback: dict[str, Any], secret: str) -> dict[str, Any]:
 
 async def _post(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> int:
     try:
-        async with session.post(url, json=body) as response:
+        async with session.post(url, json=body, allow_redirects=False) as response:
             return response.status
     except (aiohttp.ClientError, TimeoutError):
         return 0

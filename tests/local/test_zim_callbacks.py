@@ -56,6 +56,17 @@ def test_an_invitation_is_sent_with_the_signature(sim: Simulator, server: Server
     assert callback["signature"] == hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+def test_a_redirect_is_not_followed(sim: Simulator, server: Server) -> None:
+    def redirect(_: Request) -> Response:
+        return Response(302, headers={"Location": server.url})
+
+    with serve(redirect) as redirecting:
+        sim.send_callbacks(redirecting.url, SECRET, retry_delays=[0.05])
+        sim.ring("bob")
+        wait_for(redirecting, 2)
+    assert server.requests == []
+
+
 def test_an_invitation_into_a_call_has_no_timeout_and_milliseconds(sim: Simulator, server: Server) -> None:
     call_id = sim.ring("bob", mode=Mode.ADVANCED)
     sim.send_callbacks(server.url, SECRET)
