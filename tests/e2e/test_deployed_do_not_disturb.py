@@ -173,7 +173,7 @@ def unreadable_settings(example: Example) -> Iterator[Callable[[], object]]:
     """The function must not read the settings, until the returned function is called."""
     resources = example.stack.client("cloudformation").describe_stack_resources(StackName="do-not-disturb")
     names = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources["StackResources"]}
-    role, policies = names["FunctionRole"], example.stack.client("iam")
+    role, policies = names["DoNotDisturbRole"], example.stack.client("iam")
     statement = {"Effect": "Deny", "Action": "dynamodb:BatchGetItem", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     policies.put_role_policy(RoleName=role, PolicyName="Deny", PolicyDocument=document)

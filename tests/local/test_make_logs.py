@@ -30,7 +30,7 @@ NOT_FOUND = {
 CALLBACK = {
     "level": "INFO",
     "message": "CallbackPublished",
-    "function_name": "do-not-disturb-Function-B3C4D367D87D9",
+    "function_name": "do-not-disturb-DoNotDisturbFunction-B3C4D367D87D9",
     "outcome": "CallbackPublished",
     "event": "call_create",
     "call_id": "call-1",
@@ -61,7 +61,7 @@ def test_an_invalid_request_has_neither_a_code_nor_a_call() -> None:
 
 def test_a_callback_of_the_example_has_neither_a_code_nor_milliseconds() -> None:
     line = words(json.dumps(CALLBACK))
-    assert line == ["12:00:00.250", "Function", "CallbackPublished", "call-1"]
+    assert line == ["12:00:00.250", "DoNotDisturbFunction", "CallbackPublished", "call-1"]
 
 
 def test_a_callback_that_the_example_rejects_ends_with_what_went_wrong() -> None:

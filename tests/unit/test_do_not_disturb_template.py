@@ -63,7 +63,7 @@ def test_the_rule_matches_the_events_of_the_function_for_callees_who_are_not_ava
 
 
 def test_the_function_has_the_environment_variables_that_it_reads() -> None:
-    variables = set(RESOURCES["Function"]["Properties"]["Environment"]["Variables"])
+    variables = set(RESOURCES["DoNotDisturbFunction"]["Properties"]["Environment"]["Variables"])
     code = "\n".join(path.read_text() for path in SOURCES.glob("*.py"))
     read = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', code))
     assert variables == read | {"POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
