@@ -49,7 +49,7 @@ def test_ring_and_decline_tells_why_the_call_was_not_rejected(page: Page, stack:
     stack.simulator.fault("code", code=660500002, times=None)
     ring_and_decline(page)
     because = "but the API responded 422 UserNotRegistered after .*: ZIM returned 660500002: "
-    expect(page.locator("#story")).to_have_text(re.compile(rf"{because}.* is still ringing in ZIM\.$"))
+    expect(page.locator("#story")).to_have_text(re.compile(rf"{because}.* was still ringing in ZIM\.$"))
 
 
 def wait_for_dot(page: Page, meaning: str, sign: str = "") -> None:

@@ -43,12 +43,17 @@ onClick($("ring-and-decline"), async () => {
   await refresh();
   tell(`${caller} calls ${user}. The phone rings …`);
   await wait(RING_MILLISECONDS);
+  const getState = async () => (await send("GET", `/simulator/calls/${encodeURIComponent(call.CallId)}`)).State;
+  if (await getState() === "rejected") {
+    tell(`Call ${shortId(call.CallId)} is already rejected by "do not disturb", or by another client.`, "success");
+    return;
+  }
   tell(`${user} declines. The app sends POST /call-reject …`);
   const { result: { outcome, milliseconds } } = await decline(stack.CallRejectUrl, call, user);
-  const { State: state } = await send("GET", `/simulator/calls/${encodeURIComponent(call.CallId)}`);
+  const state = await getState();
   const response = `the API responded ${outcome.name} after ${duration(milliseconds)}`;
   tell(`${user} declined, ${outcome.meaning === "success" ? "and" : "but"} ${response}${outcome.detail ? `: ${outcome.detail}` : "."} ` +
-    `Call ${shortId(call.CallId)} is ${state === "ringing" ? "still" : "now"} ${state} in ZIM.`, outcome.meaning);
+    `Call ${shortId(call.CallId)} ${state === "ringing" ? "was still" : "is now"} ${state} in ZIM.`, outcome.meaning);
 });
 
 /** Counts the outcomes of requests: "11 rejected, 39 throttled". */
