@@ -8,6 +8,7 @@
  * @returns {Promise<boolean>} true if the call is rejected, queued or already over
  */
 export async function callReject(url, token, request) {
+  if (!Number.isInteger(request.ExpiresAt)) throw new TypeError("ExpiresAt must be an integer");
   for (let pause = 1; ; pause = Math.min(pause * 2, 30)) {
     let wait = pause;
     try {

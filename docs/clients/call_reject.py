@@ -29,6 +29,7 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
         prepared.headers["Authorization"] = f"Bearer {token()}"
         return prepared
 
+    expires_at = request["ExpiresAt"]
     pause = 1
     while True:
         wait = pause
@@ -47,7 +48,7 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
                 return False
             retry_after = response.headers.get("Retry-After", "")
             wait = int(retry_after) if retry_after.isdecimal() else pause
-        if time.time() + wait >= request["ExpiresAt"]:
+        if time.time() + wait >= expires_at:
             return False
         time.sleep(wait)
         pause = min(pause * 2, 30)

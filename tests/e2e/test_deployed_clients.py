@@ -26,8 +26,8 @@ RINGING_SECONDS = 20.0
 JAVASCRIPT = f"""
 import {{ callReject }} from {json.dumps((CLIENTS / "call_reject.mjs").as_uri())};
 const given = JSON.parse(process.argv[1]);
-const ExpiresAt = Math.ceil(Date.now() / 1000 + given.seconds);
-const request = {{ CallId: given.CallId, Reason: "decline", ExpiresAt }};
+const request = {{ CallId: given.CallId, Reason: "decline" }};
+if (given.seconds) request.ExpiresAt = Math.ceil(Date.now() / 1000 + given.seconds);
 const token = async () => {{
   if (given.failures-- > 0) throw new Error("the issuer is unreachable");
   return given.token;
@@ -40,8 +40,9 @@ import json, logging, math, runpy, sys, time
 logging.basicConfig()
 call_reject = runpy.run_path({str(CLIENTS / "call_reject.py")!r})["call_reject"]
 given = json.loads(sys.argv[1])
-expires_at = math.ceil(time.time() + given["seconds"])
-request = {{"CallId": given["CallId"], "Reason": "decline", "ExpiresAt": expires_at}}
+request = {{"CallId": given["CallId"], "Reason": "decline"}}
+if given["seconds"]:
+    request["ExpiresAt"] = math.ceil(time.time() + given["seconds"])
 def token():
     given["failures"] -= 1
     if given["failures"] >= 0:
@@ -250,6 +251,13 @@ def test_credentials_in_a_netrc_file_do_not_replace_the_token(
     netrc.write_text(f"machine {HOST} login somebody password secret")
     monkeypatch.setenv("NETRC", str(netrc))
     assert client.call_reject(call_id) == (True, "")
+
+
+def test_a_request_without_expires_at_is_not_sent(client: Client, call_id: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        client.call_reject(call_id, seconds=0)
+    assert "ExpiresAt" in failure.value.stderr
+    assert client.jwt_stack.stack.simulator.requests() == []
 
 
 def test_a_missing_token_is_logged_and_retried(client: Client, call_id: str) -> None:
