@@ -3,15 +3,23 @@
 When MiniStack supports one of them, remove its function here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def close(client: Callable[[str], Any], stack_name: str) -> None:
-    """Make the ignored settings for a deployed stack. `client` returns a boto3 client for the emulator."""
+def close(client: Callable[[str], Any], stack_name: str, parameters: Mapping[str, str]) -> None:
+    """Make the ignored settings for a deployed stack.
+
+    Parameters
+    ----------
+    client
+        returns a boto3 client for the emulator.
+    stack_name
+        the name of the stack.
+    parameters
+        the values of its parameters.
+    """
     resources = client("cloudformation").describe_stack_resources(StackName=stack_name)["StackResources"]
-    stack = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
     reserved = reserve_concurrency(client("lambda"), resources)
     limit_event_sources(client("lambda"), reserved)
     allow_origins(client("apigatewayv2"), resources, parameters.get("AllowedOrigins", ""))

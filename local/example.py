@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from local.paths import ROOT
 from local.processes import LocalError, run
 from local.stack import SAM, Stack, step
-from local.stack import STACK_NAME as MAIN_STACK_NAME
 
 FOLDER = ROOT / "examples" / "do-not-disturb"
 STACK_NAME = "do-not-disturb"
@@ -79,8 +78,7 @@ def find(stack: Stack) -> DoNotDisturb:
 
 def _issuer(stack: Stack) -> dict[str, str]:
     """Return the parameters of a stack that name the issuer of its tokens."""
-    deployed = stack.client("cloudformation").describe_stacks(StackName=MAIN_STACK_NAME)["Stacks"][0]
-    values = {each["ParameterKey"]: each["ParameterValue"] for each in deployed["Parameters"]}
+    values = stack.parameters()
     return {name: values[name] for name in ("JwtIssuer", "JwtAudience", "JwtUserClaim")}
 
 

@@ -92,6 +92,12 @@ class Stack:
             aws_secret_access_key=self.secret_key,
         )
 
+    def parameters(self) -> dict[str, str]:
+        """Return the values of the deployed template's parameters, or none if nothing is deployed."""
+        deployed = self.client("cloudformation").describe_stacks()["Stacks"]
+        parameters = [each for found in deployed if found["StackName"] == STACK_NAME for each in found["Parameters"]]
+        return {each["ParameterKey"]: each["ParameterValue"] for each in parameters}
+
     def environment(self) -> dict[str, str]:
         """Return an environment in which AWS tools use the emulator."""
         return aws_environment(self.emulator_url, self.access_key, self.secret_key)
@@ -230,7 +236,7 @@ def deploy(stack: Stack, parameters: Mapping[str, str], template: Path = BUILT_T
         deployed_stack = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         stack.outputs.update({each["OutputKey"]: each["OutputValue"] for each in deployed_stack["Outputs"]})
     with step("Applying the settings that the emulator ignores"):
-        emulator_gaps.close(stack.client, STACK_NAME)
+        emulator_gaps.close(stack.client, STACK_NAME, stack.parameters())
 
 
 def _create_secret(stack: Stack, *, own_key: bool) -> dict[str, str]:

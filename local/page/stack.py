@@ -14,7 +14,7 @@ from local.dead_letters import dead_letters, redrive
 from local.http_server import Handler, Request, Response, serve
 from local.issuer import Issuer
 from local.processes import LocalError
-from local.stack import STACK_NAME, Stack, page_origins
+from local.stack import Stack, page_origins
 
 SIMULATOR_SECONDS = 10.0
 DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
@@ -37,18 +37,11 @@ def connect_page(stack: Stack, issuer: Issuer) -> Iterator[str]:
             "QueuesUrl": f"{server.url}/queues",
             "DeadLettersUrl": f"{server.url}/dead-letters",
             "DoNotDisturbUrl": f"{server.url}/do-not-disturb",
-            "Parameters": _parameters(stack),
+            "Parameters": {name: value for name, value in stack.parameters().items() if name in PARAMETERS},
         }
         url = f"{stack.simulator_url}/page/stack"
         requests.put(url, json=members, headers={HEADER: "1"}, timeout=SIMULATOR_SECONDS).raise_for_status()
         yield f"{stack.simulator_url}/"
-
-
-def _parameters(stack: Stack) -> dict[str, str]:
-    """Return the values of `PARAMETERS`, or none if nothing is deployed."""
-    deployed = stack.client("cloudformation").describe_stacks()["Stacks"]
-    parameters = [each for found in deployed if found["StackName"] == STACK_NAME for each in found["Parameters"]]
-    return {each["ParameterKey"]: each["ParameterValue"] for each in parameters if each["ParameterKey"] in PARAMETERS}
 
 
 class UserMissingError(Exception):

@@ -122,8 +122,7 @@ def test_switching_to_jwt_takes_effect_with_the_update(stack: Stack) -> None:
 
 def test_two_quotes_empty_a_parameter_and_sam_ignores_an_unknown_name(stack: Stack) -> None:
     deploy(stack, {"JwtIssuer": '""', "JwtAudience": '""', "LogLevell": "DEBUG"})
-    (deployed,) = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
-    values = {each["ParameterKey"]: each["ParameterValue"] for each in deployed["Parameters"]}
+    values = stack.parameters()
     assert (values["JwtIssuer"], values["JwtAudience"], values["LogLevel"]) == ("", "", "INFO")
     assert "LogLevell" not in values
 
