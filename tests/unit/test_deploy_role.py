@@ -211,6 +211,19 @@ def test_only_one_environment_of_one_repository_can_assume_the_deploy_role() -> 
     assert not re.search(prefix, "repo:octo-org/*")
 
 
+def test_cloudformation_can_assume_the_execution_role_whatever_keys_it_sends() -> None:
+    """AWS documents no condition keys for the service role of a stack. One that is not sent denies every deployment.
+
+    See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html.
+    """
+    (trust,) = DEPLOYMENT["Resources"]["ExecutionRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudformation.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+
+
 NAME_LENGTHS = {
     "AWS::CodeDeploy::Application": 100,
     "AWS::CodeDeploy::DeploymentGroup": 100,

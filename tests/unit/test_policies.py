@@ -44,7 +44,6 @@ _trust["Principal"] = {"Federated": "arn:aws:iam::123456789012:oidc-provider/tok
 CONDITION_OPERATORS = {
     "aws:ResourceAccount": "String",
     "aws:SecureTransport": "Bool",
-    "aws:SourceAccount": "String",
     "aws:SourceArn": "Arn",
     "iam:AWSServiceName": "String",
     "iam:PassedToService": "String",
