@@ -86,8 +86,15 @@ def test_every_route_requires_a_jwt_or_iam() -> None:
     for route in routes:
         assert route["AuthorizationType"] == {"Fn::If": ["UseJwt", "JWT", "AWS_IAM"]}
         assert route["AuthorizerId"] == {"Fn::If": ["UseJwt", {"Ref": "JwtAuthorizer"}, {"Ref": "AWS::NoValue"}]}
-    # From JWT to IAM, CloudFormation keeps the AuthorizerId of the routes, so the authorizer cannot be deleted.
-    assert RESOURCES["JwtAuthorizer"]["DeletionPolicy"] == "Retain"
+
+
+def test_the_authorizer_is_kept_unless_the_update_that_created_it_is_rolled_back() -> None:
+    """From JWT to IAM, CloudFormation keeps the AuthorizerId of the routes, so the authorizer cannot be deleted.
+
+    A rollback of the change from IAM to JWT must not keep it: the next attempt would create a second one with its name.
+    """
+    assert RESOURCES["JwtAuthorizer"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES["JwtAuthorizer"]["UpdateReplacePolicy"] == "Retain"
 
 
 TRACES = {
