@@ -180,6 +180,13 @@ def test_the_deploy_role_can_create_the_bucket_for_artifacts_and_roll_back(resou
         assert is_allowed("DeployRole", permission, BUCKET), permission
 
 
+def test_the_deploy_role_can_create_the_stack_of_the_bucket_which_sam_tags() -> None:
+    """See https://github.com/aws/aws-sam-cli/blob/develop/samcli/lib/utils/managed_cloudformation_stack.py."""
+    stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/aws-sam-cli-managed-default/6f1c9f9a"
+    for action in ("CreateChangeSet", "DescribeChangeSet", "DescribeStacks", "ExecuteChangeSet", "TagResource"):
+        assert is_allowed("DeployRole", f"cloudformation:{action}", stack)
+
+
 @pytest.mark.parametrize(
     "action", ["iam:CreateRole", "lambda:CreateFunction", "sqs:CreateQueue", "logs:CreateLogGroup"]
 )
