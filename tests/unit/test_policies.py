@@ -1,10 +1,9 @@
-"""The IAM policies of both templates, checked against IAM's list of actions, and cfn-lint after the transform."""
+"""The IAM policies of all templates, checked against IAM's list of actions, and cfn-lint after the transform."""
 
 import fnmatch
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, ROOT
 from tests.unit.alarms import DEFAULT_BUS
 from tests.unit.iam import ACTIONS, ARN_FORMATS, actions, as_list
 from tests.unit.template import TEMPLATE, Resources, expand, resolve
@@ -34,12 +33,20 @@ VALUES = {
             "CallRejectAsyncLogGroup": "logs:us-east-1:123456789012:log-group:stack-call-reject-async:*",
             "CallRejectQueueLogGroup": "logs:us-east-1:123456789012:log-group:stack-call-reject-queue:*",
             "ExecutionRole": "iam::123456789012:role/github/execution",
+            "CallRejectRule": "events:us-east-1:123456789012:rule/stack-CallRejectRule-1",
+            "UndeliveredQueue": "sqs:us-east-1:123456789012:stack-UndeliveredQueue-1",
+            "SettingsTable": "dynamodb:us-east-1:123456789012:table/stack-SettingsTable-1",
+            "CallbacksTable": "dynamodb:us-east-1:123456789012:table/stack-CallbacksTable-1",
+            "DoNotDisturbLogGroup": "logs:us-east-1:123456789012:log-group:stack:*",
         }.items()
     },
+    "CallbackSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:zim-callback-AbCdEf",
+    "CallRejectWorkflow": "arn:aws:states:us-east-1:123456789012:stateMachine:CallRejectWorkflow-1",
 }
 DEPLOYMENT: Resources = yaml_parse((DOCS / "github-deploy-role.yaml").read_text())["Resources"]
 (_trust,) = DEPLOYMENT["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
 _trust["Principal"] = {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}
+EXAMPLE: dict[str, Any] = yaml_parse((ROOT / "examples" / "do-not-disturb" / "template.yaml").read_text())
 
 CONDITION_OPERATORS = {
     "aws:ResourceAccount": "String",
@@ -58,7 +65,7 @@ CONDITION_OPERATORS = {
 
 def policies() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield the kind (identity, resource or trust), the name and the document of each policy."""
-    for name, resource in resolve({**expand(VALUES), **DEPLOYMENT}, VALUES).items():
+    for name, resource in resolve({**expand(VALUES), **DEPLOYMENT, **EXAMPLE["Resources"]}, VALUES).items():
         properties = resource["Properties"]
         for policy in properties.get("Policies", []):
             yield "identity", f"{name} {policy['PolicyName']}", policy["PolicyDocument"]
@@ -78,8 +85,8 @@ every_statement = pytest.mark.parametrize(("kind", "statement"), STATEMENTS)
 
 def test_all_policies_are_checked() -> None:
     found = [(kind, name) for kind, name, _ in policies()]
-    assert len([kind for kind, _ in found if kind == "identity"]) == 5
-    assert len([kind for kind, _ in found if kind == "resource"]) == 2
+    assert len([kind for kind, _ in found if kind == "identity"]) == 8
+    assert len([kind for kind, _ in found if kind == "resource"]) == 3
     assert all(document["Version"] == "2012-10-17" for _, _, document in policies())
 
 
@@ -156,10 +163,14 @@ def test_an_action_on_all_resources_cannot_be_restricted(kind: str, statement: d
 EXPLAINED = {"I3011": "log groups and queues are deleted with the stack"}
 
 
-@pytest.mark.parametrize("values", [{}, {"GradualDeployment": "true"}])
-def test_the_expanded_template_has_no_unexplained_findings(values: dict[str, str], tmp_path: Path) -> None:
-    """`make template` checks the template before the transform, and the expanded one with Checkov."""
-    parts = ("AWSTemplateFormatVersion", "Description", "Parameters", "Rules", "Conditions", "Outputs")
-    expanded = {name: TEMPLATE[name] for name in parts if name != "Outputs"} | {"Resources": expand(values)}
+@pytest.mark.parametrize(
+    ("template", "values"),
+    [(TEMPLATE, {}), (TEMPLATE, {"GradualDeployment": "true"}), (EXAMPLE, {})],
+    ids=["call-reject", "call-reject, gradual", "do-not-disturb"],
+)
+def test_the_expanded_template_has_no_unexplained_findings(template: dict[str, Any], values: dict[str, str]) -> None:
+    """`make template` checks the templates before the transform, and the expanded one of call-reject with Checkov."""
+    parts = ("AWSTemplateFormatVersion", "Description", "Parameters", "Rules", "Conditions")
+    expanded = {name: template[name] for name in parts} | {"Resources": expand(values, template=template)}
     matches = lint(json.dumps(expanded), config=ManualArgs(include_checks=["I"], regions=["us-east-1", "eu-central-1"]))
     assert not [str(match) for match in matches if match.rule.id not in EXPLAINED]
