@@ -145,7 +145,7 @@ def upgraded(released_template: Path) -> Iterator[Upgraded]:
 def test_every_request_during_the_update_has_a_documented_response(upgraded: Upgraded) -> None:
     for status, response in upgraded.load.responses:
         if status not in {200, 202}:
-            outcome = response.get("type", "").rpartition("/")[2]
+            outcome = response.get("type", "").rpartition(":")[2]
             assert DOCUMENTED.get(outcome) == status or (status, outcome) == (500, ""), response
             assert response.get("retryable", True), response
     assert {upgraded.stack.simulator.call(call_id).state for call_id in upgraded.load.calls} == {"rejected"}
