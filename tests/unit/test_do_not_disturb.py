@@ -17,9 +17,11 @@ import fastjsonschema
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
 
 from tests.support.paths import ROOT
 from tests.unit.doubles import Context, Log
+from tests.unit.iam import as_list
 from zim.request import LATEST_EXPIRY, USER_ID_SCHEMA
 
 EXAMPLE = ROOT / "examples" / "do-not-disturb"
@@ -494,3 +496,58 @@ def test_an_unexpected_error_of_dynamodb_is_not_taken_for_a_used_nonce(
 
     monkeypatch.setattr(example.app.invitations.dynamodb, "put_item", put_item)
     assert example.send(call_create()) == 503
+
+
+# The role. moto does not check permissions.
+
+
+@pytest.fixture
+def calls(example: Example) -> Iterator[set[tuple[str, str]]]:
+    """The IAM action and the resource of each request to DynamoDB and Secrets Manager, by its name in the fixtures."""
+    found: set[tuple[str, str]] = set()
+
+    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
+        names = params.get("RequestItems") or [params.get("TableName") or params.get("SecretId")]
+        found.update((f"{model.service_model.signing_name}:{model.name}", name) for name in names)
+
+    app = example.app
+    clients = [app.invitations.dynamodb, app.settings.dynamodb.meta.client, app.secrets.client]
+    for client in clients:
+        client.meta.events.register("provide-client-params", record, unique_id="calls")
+    yield found
+    for client in clients:
+        client.meta.events.unregister("provide-client-params", unique_id="calls")
+
+
+def test_the_role_allows_exactly_the_requests_of_the_function(example: Example, calls: set[tuple[str, str]]) -> None:
+    example.bus.failing = 1
+    callback = call_create()
+    assert [example.send(callback) for _ in range(3)] == [503, 200, 200]
+    example.user("PUT", "user0", body=json.dumps({"Until": UNTIL}))
+    example.user("GET", "user0")
+    example.user("DELETE", "user0")
+
+    resources = yaml_parse((EXAMPLE / "template.yaml").read_text())["Resources"]
+    names = {"SettingsTable": "settings", "CallbacksTable": "callbacks", "CallbackSecretArn": "callback"}
+    (policy,) = resources["DoNotDisturbRole"]["Properties"]["Policies"]
+    allowed = {
+        (action, name)
+        for statement in policy["PolicyDocument"]["Statement"]
+        for logical_id, name in names.items()
+        if f"'{logical_id}'" in str(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+    # Powertools reads a record that the response of DynamoDB does not contain.
+    assert allowed == calls | {("dynamodb:GetItem", "callbacks")}
+
+
+@pytest.mark.parametrize("table", ["SettingsTable", "CallbacksTable"])
+def test_items_expire_by_an_attribute_that_the_function_writes(example: Example, table: str) -> None:
+    example.send(call_create())
+    example.user("PUT", "user0", body=json.dumps({"Until": UNTIL}))
+    properties = yaml_parse((EXAMPLE / "template.yaml").read_text())["Resources"][table]["Properties"]
+    expiry = properties["TimeToLiveSpecification"]
+    items = boto3.client("dynamodb").scan(TableName=table.removesuffix("Table").lower())["Items"]
+    assert items
+    assert expiry["Enabled"] is True
+    assert all("N" in item[expiry["AttributeName"]] for item in items)
