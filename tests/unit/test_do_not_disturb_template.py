@@ -109,6 +109,27 @@ def test_a_request_that_the_workflow_cannot_put_on_the_bus_is_kept_in_a_queue() 
     assert states[catch["Next"]]["Parameters"] == {"QueueUrl": {"Ref": "UndeliveredQueue"}, "MessageBody.$": "$"}
 
 
+def test_the_source_of_the_request_is_the_documented_one_and_starts_no_workflow() -> None:
+    (workflow,) = properties("AWS::StepFunctions::StateMachine").values()
+    (entry,) = workflow["Definition"]["States"]["PutEvent"]["Parameters"]["Entries"]
+    assert f"add `{entry['Source']}`" in (EXAMPLE / "README.md").read_text()
+    pattern = RESOURCES["CallRejectRule"]["Properties"]["EventPattern"]
+    assert entry["Source"] not in pattern["source"]
+    assert entry["DetailType"] not in pattern["detail-type"]
+
+
+def test_an_event_that_does_not_start_the_workflow_is_kept_in_a_queue_and_not_retried_for_a_day() -> None:
+    """The emulator neither retries a target nor uses its dead-letter queue."""
+    queue = {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
+    assert TARGET["DeadLetterConfig"] == {"Arn": queue}
+    assert TARGET["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 90
+    (statement,) = RESOURCES["UndeliveredQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    assert statement["Resource"] == queue
+    rule = {"Fn::GetAtt": ["CallRejectRule", "Arn"]}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
+
+
 def permissions() -> dict[str, dict[str, set[str]]]:
     """Return the actions of each role by resource."""
     found: dict[str, dict[str, set[str]]] = {}
@@ -132,6 +153,7 @@ def test_the_rule_starts_the_workflow_which_only_sends_to_the_bus_and_its_queue(
     event_bus, queue = permissions()["CallRejectWorkflowRole"].items()
     assert event_bus[0].endswith(':event-bus/${EventBusName}"}')
     assert event_bus[1] == {"events:PutEvents"}
+    assert event_bus in permissions()["DoNotDisturbRole"].items()
     assert queue == (json.dumps({"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}), {"sqs:SendMessage"})
 
 

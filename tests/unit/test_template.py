@@ -273,6 +273,15 @@ def test_the_rule_accepts_events_of_this_account_and_of_the_sources(sources: str
     }
 
 
+def test_an_event_that_cannot_be_delivered_becomes_a_dead_letter_but_not_a_run_of_the_canary() -> None:
+    """The emulator neither retries a target nor uses its dead-letter queue."""
+    (queue,) = RESOURCES["CallRejectRequestedRule"]["Properties"]["Targets"]
+    assert queue["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "CallRejectDeadLetterQueue.Arn"}}
+    assert "RetryPolicy" not in queue  # a day
+    (canary,) = RESOURCES["CanaryRule"]["Properties"]["Targets"]
+    assert canary["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+
+
 def test_only_the_queue_can_use_the_dead_letter_queue_and_both_are_encrypted() -> None:
     queues = resolve(properties_by_type("AWS::SQS::Queue"))
     source = f"arn:aws:sqs:us-east-1:123456789012:{queues['CallRejectQueue']['QueueName']}"
