@@ -130,13 +130,3 @@ def test_a_published_template_has_only_supported_types_and_no_dangling_reference
     assert {resource["Type"] for resource in published["Resources"].values()} <= PUBLISHABLE
     for name in TEMPLATE["Resources"].keys() - published["Resources"].keys():
         assert name not in packaged.read_text()
-
-
-def test_every_unknown_about_aws_has_commands_that_settle_it() -> None:
-    page = (DOCS / "aws-unknowns.md").read_text()
-    sections = dict(re.findall(r"^## (.+)\n((?:(?!^## ).*\n?)*)", page, re.MULTILINE))
-    rows = [row.rsplit("|", 2)[1].strip() for row in page.splitlines() if row.startswith("| ")][2:]
-    linked = [fragment for row in rows for fragment in re.findall(r"\(#(.+)\)", row)]
-    assert [row for row in rows if "](#" not in row] == ["The first deployment"]
-    assert {*linked} == {anchor(heading) for heading in sections}
-    assert [heading for heading, section in sections.items() if "\n```\n" not in section] == []
