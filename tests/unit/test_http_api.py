@@ -117,9 +117,11 @@ def test_without_a_token_the_body_names_the_user() -> None:
 
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_body_is_not_decoded_if_it_is_longer_than_any_valid_request(*, encoded: bool) -> None:
-    longest = " " * (21_845 if encoded else 16_384)
-    assert isinstance(rejection({**EVENT, "body": longest, "isBase64Encoded": encoded}, None), InvalidRequest)
-    error = rejection({**EVENT, "body": f"{longest} ", "isBase64Encoded": encoded}, None)
+    longest = json.dumps({**CALL, "FromUserId": "user0"}).ljust(16_384)
+    body = base64.b64encode(longest.encode()).decode() if encoded else longest
+    event = {**EVENT, "body": body, "isBase64Encoded": encoded}
+    assert http_api.parse_request(event, None) == CallRejectRequest("user0", "call-1")
+    error = rejection({**event, "body": f"{body} "}, None)
     assert isinstance(error, RequestTooLarge)
     assert "16384" in error.detail
 
@@ -139,6 +141,15 @@ def test_a_body_in_base64_is_decoded() -> None:
     error = rejection({**EVENT, "body": body, "isBase64Encoded": True}, None)
     assert isinstance(error, InvalidRequest)
     assert (error.member, error.rule) == ("FromUserId", "pattern")
+
+
+@pytest.mark.parametrize("body", ["e30", "e30=!", "{}", "é"])
+def test_a_body_that_is_not_base64_is_rejected(body: str) -> None:
+    error = rejection({**EVENT, "body": body, "isBase64Encoded": True}, None)
+    assert isinstance(error, InvalidRequest)
+    assert (error.member, error.rule) == ("body", "base64")
+    assert body not in f"{error.detail}{error.cause}"
+    assert error.__suppress_context__
 
 
 @pytest.mark.parametrize("encoded", [True, False])

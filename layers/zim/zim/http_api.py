@@ -5,6 +5,7 @@ See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develo
 
 import base64
 import json
+import math
 from typing import Any
 
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
@@ -82,9 +83,9 @@ def parse_request(event: dict[str, Any], user: str | None) -> CallRejectRequest:
     """
     body, is_base64 = event.get("body"), event.get("isBase64Encoded")
     # Base64 encodes three bytes in four characters.
-    if body and len(body) > (MAX_BODY_CHARACTERS * 4 // 3 if is_base64 else MAX_BODY_CHARACTERS):
+    if body and len(body) > (math.ceil(MAX_BODY_CHARACTERS / 3) * 4 if is_base64 else MAX_BODY_CHARACTERS):
         raise RequestTooLarge(f"The body is longer than {MAX_BODY_CHARACTERS} characters.")
-    members = parse_json(base64.b64decode(body) if body and is_base64 else body)
+    members = parse_json(_decode_base64(body) if body and is_base64 else body)
     if user is not None and isinstance(members, dict):
         if members.get("FromUserId", user) != user:
             raise Forbidden(
@@ -92,6 +93,18 @@ def parse_request(event: dict[str, Any], user: str | None) -> CallRejectRequest:
             )
         members = {**members, "FromUserId": user}
     return CallRejectRequest.from_dict(members)
+
+
+def _decode_base64(body: str) -> bytes:
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise InvalidRequest(
+            "The body is not base64, although the event says so.",
+            cause="body violates base64",
+            member="body",
+            rule="base64",
+        ) from None
 
 
 def response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
