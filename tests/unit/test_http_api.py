@@ -190,8 +190,9 @@ def test_an_error_is_a_problem_with_the_response_of_zim_and_the_time_to_wait() -
     }
 
 
-def test_a_problem_names_the_member_and_the_rule_that_the_request_violates() -> None:
-    response = http_api.problem_response(InvalidRequest("detail", member="CallId", rule="minLength"))
+@pytest.mark.parametrize("member", ["CallId", ""])
+def test_a_problem_names_the_member_and_the_rule_that_the_request_violates(member: str) -> None:
+    response = http_api.problem_response(InvalidRequest("detail", member=member, rule="minLength"))
     assert response["headers"] == {"Content-Type": "application/problem+json"}
     assert json.loads(response["body"]) == {
         "type": "urn:problem-type:call-reject:InvalidRequest",
@@ -199,7 +200,7 @@ def test_a_problem_names_the_member_and_the_rule_that_the_request_violates() -> 
         "status": 400,
         "detail": "detail",
         "retryable": False,
-        "member": "CallId",
+        "member": member,
         "rule": "minLength",
     }
 

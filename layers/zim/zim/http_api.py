@@ -133,7 +133,7 @@ def problem(error: CallRejectError) -> dict[str, Any]:
         "detail": error.detail,
         "retryable": error.retryable,
     }
-    if isinstance(error, InvalidRequest) and error.member:
+    if isinstance(error, InvalidRequest) and error.member is not None:
         members |= {"member": error.member, "rule": error.rule}
     if error.response:
         members |= error.response.to_dict()
