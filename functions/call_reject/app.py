@@ -25,7 +25,7 @@ allowance = UserAllowance()
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Return an HTTP response for an HTTP API event, and ZIM's response for a bare request."""
     remaining_seconds = context.get_remaining_time_in_millis() / 1000
-    if isinstance(event, dict) and "requestContext" in event:
+    if isinstance(event, dict) and isinstance(event.get("requestContext"), dict):
         return _handle_http(event, remaining_seconds)
     if isinstance(event, dict) and event.keys() == {"CanaryUserId"}:
         return _run_canary(event["CanaryUserId"], remaining_seconds)

@@ -108,6 +108,7 @@ def test_a_direct_invocation_returns_the_response_of_zim(zim: SimulatorClient, f
         ({"FromUserId": "user0"}, "InvalidRequest", 400),
         (["requestContext"], "InvalidRequest", 400),
         ("requestContext", "InvalidRequest", 400),
+        ({"requestContext": None}, "InvalidRequest", 400),
         (None, "InvalidRequest", 400),
     ],
 )
