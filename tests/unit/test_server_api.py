@@ -110,6 +110,14 @@ def test_a_request_asks_for_uncompressed_json_and_keeps_the_connection() -> None
     assert headers.keys() <= {"accept", "accept-encoding", "connection", "host", "user-agent"}
 
 
+def test_no_cookie_is_kept() -> None:
+    with serve(lambda _: Response.json({"Code": 0}, headers={"Set-Cookie": "server=1"})) as server:
+        api = new_api(server.url)
+        call(api)
+        call(api)
+    assert [request.headers.get("Cookie") for request in server.requests] == [None, None]
+
+
 def test_the_certificate_of_the_server_is_verified(zim: SimulatorClient) -> None:
     assert zim.https_url
     assert call(new_api(zim.https_url, str(zim.ca_file))).code == USER_NOT_REGISTERED

@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -13,11 +14,13 @@ from zim.connection import CONNECT_TIMEOUT_SECONDS, Connector
 
 
 class Session(requests.Session):
-    """A session whose connections a `Connector` opens. It uses no proxies and no .netrc, and follows no redirects."""
+    """A session whose connections a `Connector` opens, without proxies, .netrc, cookies and redirects."""
 
     def __init__(self, connector: Connector) -> None:
         super().__init__()
         self.trust_env = False
+        # ZIM's API needs no cookies. They would accumulate, and each request would send them.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter(connector))
 
