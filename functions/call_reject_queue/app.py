@@ -124,5 +124,5 @@ def _queue_action(error: CallRejectError, receives: int, *, from_api: bool) -> Q
 
 def _is_from_api(record: SQSRecord) -> bool:
     """Return whether POST /call-reject/async sent the message."""
-    source = record.message_attributes["Source"]
-    return source is not None and source.string_value == "api"
+    source: dict[str, Any] = record.raw_event.get("messageAttributes", {}).get("Source", {})
+    return source.get("stringValue") == "api"  # missing in a binary attribute

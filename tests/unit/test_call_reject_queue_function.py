@@ -1,5 +1,6 @@
 """The handler of CallRejectQueueFunction: what happens to a message."""
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -14,6 +15,13 @@ from tests.support.paths import EVENTS
 from tests.unit.doubles import Function, Log
 
 DELETED, KEPT = "deleted", "kept"
+
+
+def attribute(value: str | bytes) -> dict[str, str]:
+    """Return a message attribute as in an event of SQS."""
+    if isinstance(value, bytes):
+        return {"dataType": "Binary", "binaryValue": base64.b64encode(value).decode()}
+    return {"dataType": "String", "stringValue": value}
 
 
 @dataclass
@@ -51,7 +59,7 @@ class Queue:
         receives: int = 1,
         age: float = 0,
         remaining_ms: int = 15_000,
-        source: str | None = None,
+        source: str | bytes | None = None,
     ) -> list[str]:
         """Send messages, pass them to the function as one batch, and return whether each is deleted or kept."""
         for body in bodies:
@@ -66,7 +74,7 @@ class Queue:
                     "ApproximateReceiveCount": str(receives),
                     "SentTimestamp": str(int((time.time() - age) * 1000)),
                 },
-                "messageAttributes": {"Source": {"dataType": "String", "stringValue": source}} if source else {},
+                "messageAttributes": {"Source": attribute(source)} if source else {},
                 "eventSource": "aws:sqs",
             }
             for message in received
@@ -309,8 +317,10 @@ def test_a_call_that_a_caller_of_the_api_made_up_is_deleted_at_the_third_receive
     assert queue.dead_letters() == []
 
 
-@pytest.mark.parametrize("source", [None, "server", "API"])
-def test_a_call_that_a_server_made_up_is_dead_lettered(zim: SimulatorClient, queue: Queue, source: str | None) -> None:
+@pytest.mark.parametrize("source", [None, "server", "API", b"api"])
+def test_a_call_that_a_server_made_up_is_dead_lettered(
+    zim: SimulatorClient, queue: Queue, source: str | bytes | None
+) -> None:
     message = {**members(zim), "CallId": "made-up"}
     assert queue.process(message, receives=9, source=source) == [KEPT]
     assert queue.process(message, receives=10, source=source) == [DELETED]
