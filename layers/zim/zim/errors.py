@@ -5,7 +5,7 @@ class name is public. It is the problem `type` over HTTPS, the error name of a d
 the `outcome` in the logs.
 """
 
-# ruff: noqa: N818 - the names are public, and `CallNotFoundError` would say "error" twice in a problem's type
+# ruff: noqa: N818 - the names are public, and the `type` of a problem needs no suffix `Error`
 
 from enum import Enum, auto
 from typing import ClassVar
