@@ -56,9 +56,13 @@ def test_a_caller_that_iam_authorizes_is_no_user(claim: str | None) -> None:
         ({}, "sub", "expected a JWT, the authorizer is missing"),
         ({"lambda": {}}, "sub", "expected a JWT, the authorizer is lambda"),
         ({"jwt": {"claims": {"sub": "user0"}}}, None, "expected IAM, the authorizer is jwt"),
+        # Events of a Lambda authorizer, and of a REST API with an authorizer of Cognito.
+        ({"lambda": {}}, None, "expected IAM, the authorizer is lambda"),
+        ({"claims": {"sub": "user0"}}, None, "expected IAM, the authorizer is claims"),
+        ({"iam": {}, "jwt": {}}, None, "expected IAM, the authorizer is iam, jwt"),
     ],
 )
-def test_a_route_with_the_other_authorization_is_forbidden(
+def test_a_route_with_another_authorization_is_forbidden(
     authorizer: dict[str, Any], claim: str | None, expected: str
 ) -> None:
     assert forbidden(event(**authorizer), claim).cause == expected
