@@ -143,6 +143,15 @@ def test_a_request_logs_one_line_and_counts_one_outcome(
 
 
 @pytest.mark.parametrize("trigger", ["http", "direct"])
+def test_only_requests_over_https_count_for_the_objective(
+    zim: SimulatorClient, function: Function, capsys: pytest.CaptureFixture[str], trigger: str
+) -> None:
+    request = members(zim)
+    function(http_event(request) if trigger == "http" else request)
+    assert ("ObjectiveMissed" in json.loads(capsys.readouterr().out)) == (trigger == "http")
+
+
+@pytest.mark.parametrize("trigger", ["http", "direct"])
 def test_an_error_logs_one_line_and_counts_one_outcome(
     zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], trigger: str
 ) -> None:
