@@ -273,11 +273,11 @@ def test_the_rule_accepts_events_of_this_account_and_of_the_sources(sources: str
     }
 
 
-def test_an_event_that_cannot_be_delivered_becomes_a_dead_letter_but_not_a_run_of_the_canary() -> None:
+def test_an_event_becomes_a_dead_letter_if_it_cannot_be_delivered_while_an_invitation_rings() -> None:
     """The emulator neither retries a target nor uses its dead-letter queue."""
     (queue,) = RESOURCES["CallRejectRequestedRule"]["Properties"]["Targets"]
     assert queue["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "CallRejectDeadLetterQueue.Arn"}}
-    assert "RetryPolicy" not in queue  # a day
+    assert queue["RetryPolicy"] == {"MaximumEventAgeInSeconds": MAX_AGE_SECONDS}
     (canary,) = RESOURCES["CanaryRule"]["Properties"]["Targets"]
     assert canary["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 
