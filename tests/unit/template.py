@@ -90,10 +90,14 @@ def _references(part: Any) -> Iterator[str]:
 def dependencies(resources: Resources) -> dict[str, set[str]]:
     """Return the resources that CloudFormation creates or updates before each resource, and deletes after it."""
     return {
-        name: {*_references(resource["Properties"]), *_references([{"Ref": resource.get("DependsOn")}])}
-        & resources.keys()
+        name: {*_references(resource["Properties"]), *_depends_on(resource)} & resources.keys()
         for name, resource in resources.items()
     }
+
+
+def _depends_on(resource: dict[str, Any]) -> list[str]:
+    names = resource.get("DependsOn", [])
+    return names if isinstance(names, list) else [names]
 
 
 def rules_allow(values: ParameterValues) -> bool:

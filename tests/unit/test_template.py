@@ -282,6 +282,12 @@ def test_an_event_becomes_a_dead_letter_if_it_cannot_be_delivered_while_an_invit
     assert canary["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 
 
+def test_lambda_delivers_an_asynchronous_invocation_within_a_minute_or_not_at_all() -> None:
+    (config,) = properties_by_type("AWS::Lambda::EventInvokeConfig", EXPANDED).values()
+    assert config["FunctionName"] == {"Ref": "CallRejectFunction"}
+    assert (config["Qualifier"], config["MaximumEventAgeInSeconds"], config["MaximumRetryAttempts"]) == ("live", 60, 0)
+
+
 def test_only_the_queue_can_use_the_dead_letter_queue_and_both_are_encrypted() -> None:
     queues = resolve(properties_by_type("AWS::SQS::Queue"))
     source = f"arn:aws:sqs:us-east-1:123456789012:{queues['CallRejectQueue']['QueueName']}"
