@@ -51,10 +51,8 @@ fun callReject(url: String, token: () -> String, callId: String, expiresAt: Long
             val status = connection.responseCode
             if (status in setOf(200, 202, 409)) return true
             val problem = problem(connection)
-            if (!problem.optBoolean("retryable", status == 429 || status >= 500)) {
-                Log.e("CallReject", "$status ${problem.optString("type", problem.optString("message"))}")
-                return false
-            }
+            Log.e("CallReject", "$status ${problem.optString("type", problem.optString("message"))}")
+            if (!problem.optBoolean("retryable", status == 429 || status >= 500)) return false
             wait = connection.getHeaderField("Retry-After")?.toLongOrNull() ?: pause
         } catch (error: Exception) {
             Log.w("CallReject", "no response, or no token", error)

@@ -62,10 +62,8 @@ func callReject(_ url: URL, token: () async throws -> String, request: CallRejec
             let status = answer.statusCode
             if [200, 202, 409].contains(status) { return true }
             let problem = try? JSONDecoder().decode(Problem.self, from: body)
-            guard problem?.retryable ?? (status == 429 || status >= 500) else {
-                log.error("\(status) \(problem?.type ?? problem?.message ?? "", privacy: .public)")
-                return false
-            }
+            log.error("\(status) \(problem?.type ?? problem?.message ?? "", privacy: .public)")
+            guard problem?.retryable ?? (status == 429 || status >= 500) else { return false }
             wait = answer.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init) ?? pause
         } catch {
             log.warning("no response, or no token: \(error.localizedDescription)")

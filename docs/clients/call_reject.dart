@@ -36,11 +36,9 @@ Future<bool> callReject(
       final status = answer.statusCode;
       if (const {200, 202, 409}.contains(status)) return true;
       final problem = _problem(answer.body);
+      debugPrint('CallReject: $status ${problem['type'] ?? problem['message']}');
       final retryable = problem['retryable'] ?? (status == 429 || status >= 500);
-      if (retryable != true) {
-        debugPrint('CallReject: $status ${problem['type'] ?? problem['message']}');
-        return false;
-      }
+      if (retryable != true) return false;
       wait = int.tryParse(answer.headers['retry-after'] ?? '') ?? pause;
     } on Exception catch (error) {
       debugPrint('CallReject: no response, or no token: $error');

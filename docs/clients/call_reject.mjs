@@ -21,10 +21,8 @@ export async function callReject(url, token, request) {
       });
       if ([200, 202, 409].includes(response.status)) return true;
       const problem = await response.json().catch(() => null);
-      if (!(problem?.retryable ?? (response.status === 429 || response.status >= 500))) {
-        console.error(`CallReject: ${response.status} ${problem?.type ?? problem?.message}`);
-        return false;
-      }
+      console.error(`CallReject: ${response.status} ${problem?.type ?? problem?.message}`);
+      if (!(problem?.retryable ?? (response.status === 429 || response.status >= 500))) return false;
       wait = Number(response.headers.get("Retry-After")) || pause;
     } catch (error) {
       console.warn(`CallReject: no response, or no token: ${error.message}`, error.cause ?? "");

@@ -43,8 +43,8 @@ def call_reject(url: str, token: Callable[[], str], request: dict[str, Any]) -> 
             if status in {200, 202, 409}:
                 return True
             problem = _problem(response)
+            logger.error("CallReject: %d %s", status, problem.get("type") or problem.get("message"))
             if not problem.get("retryable", status == codes.too_many_requests or status >= codes.server_error):
-                logger.error("CallReject: %d %s", status, problem.get("type") or problem.get("message"))
                 return False
             retry_after = response.headers.get("Retry-After", "")
             wait = int(retry_after) if retry_after.isdecimal() else pause

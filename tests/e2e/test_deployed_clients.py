@@ -202,9 +202,11 @@ def test_a_closed_invitation_is_a_success(client: Client, proxy: Proxy, call_id:
     assert proxy.statuses == [409]
 
 
-def test_a_retryable_error_is_retried_after_retry_after(client: Client, proxy: Proxy, call_id: str) -> None:
+def test_a_retryable_error_is_logged_and_retried_after_retry_after(client: Client, proxy: Proxy, call_id: str) -> None:
     client.jwt_stack.stack.simulator.fault("code", code=1)
-    assert client.call_reject(call_id, proxy.url)[0]
+    done, log = client.call_reject(call_id, proxy.url)
+    assert done
+    assert "CallReject: 503 urn:problem-type:call-reject:ZimUnavailable" in log
     assert proxy.statuses == [503, 200]
     (pause,) = proxy.seconds()
     assert 5 <= pause < 8
