@@ -42,9 +42,12 @@ def main(destination: str) -> None:
     request = json.dumps({"FromUserId": USER, "CallId": call_id})
     print(f"Sending to the {destination}: {request}")
     SENDERS[destination](stack, request)
-    seconds = until(
-        lambda: stack.simulator.call(call_id).state == "rejected", WAIT_SECONDS, "The call was not rejected"
-    )
+    try:
+        seconds = until(
+            lambda: stack.simulator.call(call_id).state == "rejected", WAIT_SECONDS, "The call was not rejected"
+        )
+    except LocalError as error:
+        raise LocalError(f"{error} To see why, run `make logs` and `make dead-letters`.") from error
     print(f"Call state in ZIM: rejected, after {seconds:.1f} s")
 
 
