@@ -63,8 +63,8 @@ Or start a call and reject it from another terminal, in this folder:
   CALL=call-$(date +%s); curl -sS {stack.simulator_url}/simulator/calls -H "{HEADER}: 1" -d '{call}' && \\
   curl -sSi {stack.call_reject_url} -H "Authorization: Bearer $TOKEN" -d '{{"CallId":"'$CALL'"}}'
 
-Your own client: docs/local-stack.md
-ZIM simulator: {stack.simulator_url} (routes: local/zim_simulator/control.py)
+Your own client, and faults of ZIM: docs/local-stack.md
+ZIM simulator: {stack.simulator_url}
 Function logs: make logs
 Send a sample event: make invoke EVENT=events/CallRejectFunction/direct.json
 Send through the queue: make send TO=bus (or topic, queue)
