@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +216,34 @@ def test_the_commands_for_your_own_client_work_as_printed(terminal: Terminal) ->
         *("ringing", 0, "rejected", "code", 1, "ringing"),
     ]
     assert terminal.stack.simulator.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("language", "file", "command", "done"),
+    [
+        ("python", "client.py", Path(sys.executable), "True\n"),
+        ("javascript", "client.mjs", Path(sysconfig.get_path("scripts")) / "node", "true\n"),
+    ],
+    ids=["Python", "JavaScript"],
+)
+def test_the_client_examples_reject_a_call_as_printed(
+    terminal: Terminal, tmp_path: Path, language: str, file: str, command: Path, done: str
+) -> None:
+    (code,) = re.findall(rf"```{language}\n(.*?)```", (DOCS / "local-stack.md").read_text(), re.DOTALL)
+    (tmp_path / file).write_text(code)
+    (tmp_path / "docs").symlink_to(DOCS)
+    url, token = (terminal.run("make", "-s", *line).stdout.strip() for line in (["url"], ["token", "USER=alice"]))
+    call_id = terminal.stack.simulator.ring("alice")
+    completed = subprocess.run(
+        [command, file, url, token, call_id],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_SECONDS,
+    )
+    assert (completed.stdout, completed.stderr) == (done, "")
+    assert terminal.stack.simulator.call(call_id).state == "rejected"
 
 
 @pytest.mark.parametrize("value", ["abc", "80000", "-1", "80"])
