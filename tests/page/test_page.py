@@ -270,6 +270,7 @@ def test_a_dead_letter_is_listed_with_its_reason_and_can_be_put_back(page: Page,
     expect(row).to_contain_text("rejected", timeout=QUEUE_MILLISECONDS)
     expect(letter).to_have_count(0)
     expect(put_back).to_be_hidden()
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_focused()
 
 
 def test_settings_are_saved_and_the_chart_shows_the_rate_and_the_limit(page: Page, stack: Stack) -> None:

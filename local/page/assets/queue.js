@@ -6,7 +6,7 @@ import { showDepth } from "./charts.js";
 import { showQueued } from "./picture.js";
 import { perform, send, subscribe } from "./simulator.js";
 
-const time = new Intl.DateTimeFormat([], { timeStyle: "medium" });
+const time = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
 let shownCount = 0;
 
 function newLetter({ outcome, detail, request, sent }) {
@@ -22,6 +22,7 @@ function newLetter({ outcome, detail, request, sent }) {
 
 async function showLetters() {
   const { dead_letters: letters } = await send("GET", stack.DeadLettersUrl);
+  if (!letters.length && $("put-back") === document.activeElement) $("dead-letters-heading").focus();
   $("put-back").hidden = !letters.length;
   $("dead-letters").replaceChildren(...letters.map(newLetter));
 }
