@@ -4,7 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from local.stack import Stack
 from tests.support.paths import ROOT
@@ -65,6 +66,27 @@ def test_a_request_moves_to_zim_and_returns_in_the_color_of_its_outcome(page: Pa
     stack.simulator.fault("code", code=660500002, times=None)
     ring_and_decline(page)
     wait_for_dot(page, "caller", "!")
+
+
+def test_ring_and_decline_tells_immediately_that_a_call_starts(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/simulator/calls", lambda route: held.append(route))  # noqa: PLW0108 - Playwright sets an attribute of the handler
+    ring_and_decline(page)
+    expect(page.locator("#story")).to_have_text(re.compile(r"^caller0 calls user[0-9]+ …$"))
+    expect(page.locator("#picture")).to_contain_text("idle")
+    held[0].continue_()
+    expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
+
+
+@pytest.mark.parametrize("users", ["", " , "])
+@pytest.mark.parametrize("button", ["Ring and decline", "Burst of 50"])
+def test_a_story_without_a_callee_does_not_start(page: Page, stack: Stack, users: str, button: str) -> None:
+    callee = page.get_by_label("Callee")
+    callee.fill(users)
+    page.get_by_role("button", name=button).click()
+    expect(callee).to_be_focused()
+    expect(page.locator("#story")).to_contain_text("Choose “Ring and decline”")
+    assert stack.simulator.calls() == []
 
 
 def test_with_reduced_motion_a_request_does_not_move(page: Page) -> None:

@@ -34,18 +34,19 @@ async function run(action) {
 }
 
 function onClick(button, action) {
-  button.addEventListener("click", () => button.hasAttribute("aria-disabled") || run(action));
+  button.addEventListener("click", () => button.hasAttribute("aria-disabled") || !$("start").reportValidity() || run(action));
 }
 
 onClick($("ring-and-decline"), async () => {
   const { caller, users: [user], seconds } = callForm();
+  tell(`${caller} calls ${user} …`);
   const call = await startCall(caller, [user], seconds);
   await refresh();
   tell(`${caller} calls ${user}. The phone rings …`);
   await wait(RING_MILLISECONDS);
   const getState = async () => (await send("GET", `/simulator/calls/${encodeURIComponent(call.CallId)}`)).State;
   if (await getState() === "rejected") {
-    tell(`Call ${shortId(call.CallId)} is already rejected by "do not disturb", or by another client.`, "success");
+    tell(`Call ${shortId(call.CallId)} is already rejected by “Do not disturb” or by another client.`, "success");
     return;
   }
   tell(`${user} declines. The app sends POST /call-reject …`);
