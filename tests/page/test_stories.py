@@ -1,5 +1,6 @@
 """The stories that one button tells, and the picture of the path of a request."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from local.send import to_queue
 from local.stack import Stack
+from tests.page.test_page import start_calls
 from tests.support.paths import ROOT
 
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "test-results"))
@@ -16,6 +19,7 @@ SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "test-results"))
 MAX_SCREENSHOT_BYTES = 150_000
 QUEUE_MILLISECONDS = 60_000
 BURST = 50
+MOVE_MILLISECONDS = 280
 
 
 def numbers(text: str) -> list[int]:
@@ -68,6 +72,25 @@ def test_a_request_moves_to_zim_and_returns_in_the_color_of_its_outcome(page: Pa
     wait_for_dot(page, "caller", "!")
 
 
+def test_a_request_of_another_client_moves_from_elsewhere_to_zim(page: Page, stack: Stack) -> None:
+    expect(page.locator("#picture")).to_contain_text("idle")
+    to_queue(stack, json.dumps({"FromUserId": "user0", "CallId": stack.simulator.ring("user0")}))
+    wait_for_dot(page, "success", "Other client")
+    expect(page.locator("#picture .dot")).to_have_count(0)
+
+
+def test_a_request_of_this_page_does_not_look_like_one_of_another_client(page: Page) -> None:
+    page.evaluate("""() => new MutationObserver(() => {
+      window.otherClients ||= document.querySelector("#picture").textContent.includes("Other client");
+    }).observe(document.querySelector("#picture"), { subtree: true, childList: true })""")
+    ring_and_decline(page)
+    expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
+    start_calls(page).get_by_role("button", name="Decline via queue").click()
+    expect(page.locator("#states")).to_have_text("2 rejected", timeout=QUEUE_MILLISECONDS)
+    expect(page.locator("#picture .dot")).to_have_count(0)
+    assert not page.evaluate("() => window.otherClients")
+
+
 def test_ring_and_decline_tells_immediately_that_a_call_starts(page: Page) -> None:
     held: list[Route] = []
     page.route("**/simulator/calls", lambda route: held.append(route))  # noqa: PLW0108 - Playwright sets an attribute of the handler
@@ -76,6 +99,20 @@ def test_ring_and_decline_tells_immediately_that_a_call_starts(page: Page) -> No
     expect(page.locator("#picture")).to_contain_text("idle")
     held[0].continue_()
     expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
+
+
+def test_a_request_without_a_response_stays_visible_before_zim(page: Page, stack: Stack) -> None:
+    stack.simulator.fault("hang")
+    ring_and_decline(page)
+    rests = """() => {
+      const box = (selector) => document.querySelector(selector)?.getBoundingClientRect();
+      const [dot, limit, zim] = ["#picture .dot.waiting", ".limit rect", ".zim rect"].map(box);
+      const before = window.left;
+      window.left = dot?.left;
+      return dot && dot.left === before && limit.right < dot.left && dot.right < zim.left;
+    }"""
+    page.wait_for_function(rests, polling=MOVE_MILLISECONDS)
+    expect(page.locator("#story")).to_contain_text("504 ZimTimeout")
 
 
 @pytest.mark.parametrize("users", ["", " , "])

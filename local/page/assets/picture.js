@@ -1,7 +1,8 @@
 // The picture of the path of a request. Each request is a dot.
 //
 // The page knows when it sends a request, when ZIM's simulator receives it (from the overview), and when the response
-// arrives. A dot waits before the rate limit until one of the last two happens. Dots pass behind the boxes.
+// arrives. A dot waits before the rate limit until one of the last two happens. Dots pass behind the boxes. Of a request
+// that another client sends, it knows only that ZIM receives it.
 
 import { $, setText, shape } from "./dom.js";
 import { onArrival, onSend } from "./api.js";
@@ -15,7 +16,7 @@ const SPREAD_PIXELS = 22;
 const DOT_PIXELS = 22;
 const SHOWN_WAITING = 5;
 
-/** Places: the step from the phone to ZIM, the lane, and the label unless it is a corner. */
+/** Places: the step from the phone to ZIM, the lane, and the label if it has a box. */
 const PLACES = {
   phone: { step: 0, lane: 0, label: "Phone" },
   api: { step: 1, lane: 0, label: "API" },
@@ -25,6 +26,7 @@ const PLACES = {
   worker: { step: 2, lane: 1, label: "Worker" },
   queueLimit: { step: 3, lane: 1, label: "Rate limit" },
   corner: { step: 4, lane: 1 },
+  otherClient: { step: 3.5, lane: 0.5 },
 };
 const LINES = [["phone", "api", "limit", "zim"], ["api", "queue", "worker", "queueLimit", "corner", "zim"]];
 
@@ -80,7 +82,7 @@ class Dot {
   /** Returns where a dot is at a place, or `offset` dots before it, or after it if that is negative. */
   point(name, offset = 0) {
     const { x, y } = layout[name];
-    if (name === "corner") return { x, y };
+    if (!PLACES[name].label) return { x, y };
     const edge = layout.box[isNarrow() ? "height" : "width"] / 2;
     const back = offset && Math.sign(offset) * (edge + (Math.abs(offset) - 0.3) * DOT_PIXELS);
     return isNarrow() ? { x: x + this.spread, y: y - back } : { x: x - back, y: y + this.spread };
@@ -169,7 +171,8 @@ onSend(async (request) => {
     atLimit[index] = null;
     showNotes();
     if (!outcome || outcome.reached === "zim") {
-      await dot.move("limit", "zim");
+      await dot.move("limit");
+      await dot.glide(dot.point("zim", 1));
       back = ["limit", "api"];
     } else {
       back = ["api"];
@@ -182,9 +185,22 @@ onSend(async (request) => {
   await dot.remove();
 });
 
+async function showOtherClient(code) {
+  const dot = new Dot("otherClient");
+  dot.element.append(shape("text", { x: -14, y: 4.5, class: "note" }, "Other client"));
+  await dot.move("zim");
+  if (code === 0) dot.mark("success");
+  await dot.move("otherClient");
+  await dot.remove();
+}
+
 onArrival(async ({ code }, request) => {
+  if (!request) {
+    await showOtherClient(code);
+    return;
+  }
   arrived.get(request)?.();
-  if (!request?.isQueued) return;
+  if (!request.isQueued) return;
   const dot = new Dot("queue");
   await dot.move("worker", "queueLimit", "corner", "zim");
   // The page does not know what the worker makes of another code.
