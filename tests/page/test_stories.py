@@ -101,6 +101,23 @@ def test_ring_and_decline_tells_immediately_that_a_call_starts(page: Page) -> No
     expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
 
 
+def test_a_long_sentence_and_the_results_move_nothing(page: Page, stack: Stack) -> None:
+    ring_and_decline(page)
+    expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
+
+    def tops() -> list[object]:
+        top = "(each) => each.getBoundingClientRect().top + window.scrollY"
+        return [page.locator(place).evaluate(top) for place in ("#picture", "#calls")]
+
+    before = tops()
+    stack.simulator.fault("code", code=1, times=None)
+    for results in range(2, 5):
+        ring_and_decline(page)
+        expect(page.locator("#results > details")).to_have_count(results)
+        expect(page.locator("#story")).to_contain_text("ZimUnavailable")
+        assert tops() == before
+
+
 def test_a_request_without_a_response_stays_visible_before_zim(page: Page, stack: Stack) -> None:
     stack.simulator.fault("hang")
     ring_and_decline(page)
