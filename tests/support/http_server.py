@@ -28,8 +28,8 @@ def serve_bytes(response: bytes, *, seconds_per_byte: float = 0.0, reset: bool =
     reset
         if true, end the connection with a TCP reset instead of closing it.
 
-    Returns
-    -------
+    Yields
+    ------
     the base URL of the server.
     """
 

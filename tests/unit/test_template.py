@@ -25,7 +25,7 @@ from tests.unit.template import (
 )
 from zim import allowance
 from zim.request import USER_ID_SCHEMA
-from zim.settings import ZIM_API_BASE_URL
+from zim.settings import BASE_URL_PATTERN
 
 MAX_AGE_SECONDS = 600
 FUNCTIONS = properties_by_type("AWS::Serverless::Function")
@@ -34,7 +34,7 @@ every_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 def test_parameter_and_settings_allow_the_same_hosts() -> None:
     """The parameter can also be empty."""
-    hosts = ZIM_API_BASE_URL.removeprefix("^").removesuffix("$")
+    hosts = BASE_URL_PATTERN.removeprefix("^").removesuffix("$")
     assert TEMPLATE["Parameters"]["ZimApiBaseUrl"]["AllowedPattern"] == f"^(|{hosts})$"
 
 
@@ -59,7 +59,7 @@ def test_the_default_zim_host_is_that_of_the_region(region: str, host: str) -> N
             values = {"AWS::Region": region, "ZimApiBaseUrl": value}
             assert configuration(function, EXPANDED, values)["Environment"]["Variables"]["ZIM_API_BASE_URL"] == expected
             assert f" {expected} " in version(function, EXPANDED, values)[1]
-            assert re.fullmatch(ZIM_API_BASE_URL, expected)
+            assert re.fullmatch(BASE_URL_PATTERN, expected)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from zim.errors import (
 from zim.request import EXTENDED_DATA_BYTES, SCHEMA, CallRejectRequest
 from zim.return_codes import RETURN_CODES
 from zim.server_api import ServerApi
-from zim.settings import ZIM_API_BASE_URL
+from zim.settings import BASE_URL_PATTERN
 
 ALLOWED: dict[str, set[type[CallRejectError] | None]] = {
     "success": {None},
@@ -55,8 +55,8 @@ def test_the_error_of_a_return_code_agrees_with_the_advice(code: int, advice: st
 
 
 def test_the_documented_hosts_are_allowed() -> None:
-    assert all(re.fullmatch(ZIM_API_BASE_URL, f"https://{host}") for host in FACTS["hosts"])
-    (regions,) = re.findall(r"zim-api\(-\(([a-z|]+)\)\)", ZIM_API_BASE_URL)
+    assert all(re.fullmatch(BASE_URL_PATTERN, f"https://{host}") for host in FACTS["hosts"])
+    (regions,) = re.findall(r"zim-api\(-\(([a-z|]+)\)\)", BASE_URL_PATTERN)
     assert {f"zim-api-{region}.zego.im" for region in regions.split("|")} | {"zim-api.zego.im"} == set(FACTS["hosts"])
 
 

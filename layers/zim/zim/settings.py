@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-ZIM_API_BASE_URL = (
+BASE_URL_PATTERN = (
     r"^(https://zim-api(-(sha|hkg|fra|lax|bom|sgp))?\.zego\.im|https?://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?)/?$"
 )
 """ZIM's hosts, and loopback addresses for a local stack.
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
         return cls(
             secret_id=_secret_id(environment),
             api_base_url=_match(
-                environment, "ZIM_API_BASE_URL", ZIM_API_BASE_URL, "the https URL of a ZIM host, or a loopback address"
+                environment, "ZIM_API_BASE_URL", BASE_URL_PATTERN, "the https URL of a ZIM host, or a loopback address"
             ).rstrip("/"),
             calls_per_second=calls,
             reserved_concurrency=_positive_number(environment, "RESERVED_CONCURRENCY"),
