@@ -121,10 +121,10 @@ class SimulatorClient:
         """Change some settings and return all."""
         return Settings(**self._request("PATCH", "settings", changes))
 
-    def rotate(self, server_secret: str | None = None, *, app_id: int = APP_ID) -> str:
-        """Set the secret of an app, by default to a random one, and return it. A new `app_id` adds an app."""
-        server_secret = server_secret or secrets.token_hex(16)
-        self._request("PUT", "app", {"AppId": app_id, "ServerSecret": server_secret})
+    def rotate(self) -> str:
+        """Replace the secret of the app by a random one, and return it."""
+        server_secret = secrets.token_hex(16)
+        self._request("PUT", "app", {"AppId": APP_ID, "ServerSecret": server_secret})
         return server_secret
 
     def reset(self) -> None:

@@ -14,7 +14,7 @@ from local.lambda_runtime import FUNCTION, LAYER, PYTHON, emulator, environment,
 from local.zim_simulator.running import SimulatorClient, simulator
 from local.zim_simulator.zim import SERVER_SECRET
 from tests.artifact.runtime import BEARER_TOKEN, DEBUG_LOGS, EXTENDED_DATA, REQUEST, Function, run_function
-from tests.artifact.secrets_manager import CREDENTIALS, SecretsManager, secrets_manager_server
+from tests.artifact.secrets_manager import SecretsManager, secrets_manager_server
 from tests.support.paths import FUNCTIONS, LAYER_SOURCE
 
 StartFunction = Callable[..., AbstractContextManager[Function]]
@@ -57,9 +57,7 @@ def ringing(zim: SimulatorClient) -> SimulatorClient:
 
 @pytest.fixture(scope="session")
 def secrets_manager() -> Iterator[SecretsManager]:
-    """Secrets Manager with the secret `zim`, which ZIM accepts."""
     with secrets_manager_server() as server:
-        server.put("zim", CREDENTIALS)
         yield server
 
 

@@ -57,12 +57,12 @@ def test_a_restored_function_reads_the_secret_opens_a_connection_and_has_an_empt
     log = logs / "snap-start.log"
     with execution_environment(settings, log, "primed.handler", snap_start=True) as function:
         function.wait_for_init()
-        reads = secrets_manager.requests
+        reads = secrets_manager.reads
         secrets_manager.put("snapshot", {**CREDENTIALS, "AppId": str(APP_ID)})
         function.restore()
         result = function.invoke({**HTTP_EVENT, "body": json.dumps({**REQUEST, "CallId": "restored"})}).result
         assert result["statusCode"] == 200
-        assert secrets_manager.requests == reads + 1
+        assert secrets_manager.reads == reads + 1
     before, after = zim.requests()
     assert after.connection != before.connection
     (line,) = [json.loads(line) for line in log.read_text().splitlines() if '"restored"' in line and "outcome" in line]

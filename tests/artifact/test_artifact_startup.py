@@ -7,21 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
-from local.http_server import Request, Response, Server, serve
 from local.lambda_runtime import FUNCTION, LAYER, environment
 from local.paths import BUILT
 from local.processes import HOST, free_port, until
 from local.runtime_api import ExecutionEnvironment, execution_environment
-from local.zim_simulator.zim import APP_ID, SERVER_SECRET
+from tests.artifact.secrets_manager import SecretsManager, secrets_manager_server
 from tests.support.zim_connections import Break, ZimConnections, zim_connections
 
 REQUEST = {"FromUserId": "user0", "CallId": "call-1"}
-SECRET = {"SecretString": json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})}
 MAX_WAIT_SECONDS = 1.0
 FROZEN = """
 import time
@@ -36,34 +33,10 @@ def handler(event, context):
 Start = Callable[..., AbstractContextManager[ExecutionEnvironment]]
 
 
-class Secrets:
-    """Secrets Manager, which a test can stop, and the requests that it received."""
-
-    def __init__(self) -> None:
-        self.works = True
-        self.hangs = False
-        self.released = Event()
-        self.server: Server
-
-    def respond(self, _: Request) -> Response | None:
-        if self.hangs:
-            self.released.wait(60)
-            return None
-        if not self.works:
-            return Response.json({"__type": "AccessDeniedException", "Message": "denied"}, status=400)
-        return Response.json(SECRET)
-
-    @property
-    def reads(self) -> int:
-        return len(self.server.requests)
-
-
 @pytest.fixture
-def secrets() -> Iterator[Secrets]:
-    service = Secrets()
-    with serve(service.respond) as service.server:
-        yield service
-        service.released.set()
+def secrets() -> Iterator[SecretsManager]:
+    with secrets_manager_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -78,14 +51,14 @@ def log(logs: Path) -> Path:
 
 
 @pytest.fixture
-def start(zim: ZimConnections, secrets: Secrets, log: Path) -> Start:
+def start(zim: ZimConnections, secrets: SecretsManager, log: Path) -> Start:
     """Start a function with these environment variables and wait until it has initialized."""
 
     @contextlib.contextmanager
     def started(
         *, handler: str = "app.handler", snap_start: bool = False, **changes: str
     ) -> Iterator[ExecutionEnvironment]:
-        variables = {"ZIM_API_BASE_URL": zim.url, "AWS_ENDPOINT_URL": secrets.server.url, **changes}
+        variables = {"ZIM_API_BASE_URL": zim.url, "AWS_ENDPOINT_URL": secrets.url, **changes}
         with execution_environment(environment(**variables), log, handler, snap_start=snap_start) as function:
             function.wait_for_init()
             yield function
@@ -100,7 +73,7 @@ def outcome(log: Path) -> Any:
 
 
 def test_init_connects_and_reads_the_secret_but_sends_no_call(
-    start: Start, zim: ZimConnections, secrets: Secrets, log: Path
+    start: Start, zim: ZimConnections, secrets: SecretsManager, log: Path
 ) -> None:
     with start(CALLS_PER_SECOND="1") as function:
         assert zim.has_accepted(1)
@@ -131,7 +104,7 @@ def test_a_connection_that_broke_is_replaced(
 
 
 def test_an_environment_that_was_frozen_for_an_hour_reads_the_secret_and_connects_again(
-    start: Start, zim: ZimConnections, secrets: Secrets, tmp_path: Path
+    start: Start, zim: ZimConnections, secrets: SecretsManager, tmp_path: Path
 ) -> None:
     (tmp_path / "frozen.py").write_text(FROZEN)
     with start(PYTHONPATH=f"{tmp_path}:{FUNCTION}:{LAYER}", handler="frozen.handler") as function:
@@ -142,12 +115,12 @@ def test_an_environment_that_was_frozen_for_an_hour_reads_the_secret_and_connect
     assert secrets.reads == 2
 
 
-def test_a_secret_that_cannot_be_read_in_init_is_read_by_the_request(start: Start, secrets: Secrets) -> None:
-    secrets.works = False
+def test_a_secret_that_cannot_be_read_in_init_is_read_by_the_request(start: Start, secrets: SecretsManager) -> None:
+    secrets.error = "AccessDeniedException"
     with start() as function:
         assert secrets.reads == 1
         assert function.invoke(REQUEST).result["errorType"] == "SecretUnavailable"
-        secrets.works = True
+        secrets.error = None
         assert function.invoke(REQUEST).result["Code"] == 0
     assert secrets.reads == 3
 
@@ -162,24 +135,23 @@ def test_zim_that_cannot_be_reached_in_init_is_reached_by_the_request(start: Sta
     assert zim.accepted == 0
 
 
-def test_servers_that_hang_delay_init_by_at_most_a_second(start: Start, secrets: Secrets) -> None:
+def test_servers_that_hang_delay_init_by_at_most_a_second(start: Start, secrets: SecretsManager) -> None:
     with start() as function:
         usual = function.init_seconds
-    secrets.hangs = True
+    secrets.responds.clear()
     with (
         socket.create_server((HOST, 0)) as silent,
         start(ZIM_API_BASE_URL=f"https://{HOST}:{silent.getsockname()[1]}") as function,
     ):
         assert MAX_WAIT_SECONDS < function.init_seconds < usual + MAX_WAIT_SECONDS + 1
-        secrets.hangs = False
-        secrets.released.set()
+        secrets.responds.set()
         started = time.monotonic()
         assert function.invoke(REQUEST).result["errorType"] == "ZimUnreachable"
         assert time.monotonic() - started < 4
 
 
 def test_a_snapshot_contains_no_connection_and_no_secret_and_a_restore_prepares_both(
-    start: Start, zim: ZimConnections, secrets: Secrets
+    start: Start, zim: ZimConnections, secrets: SecretsManager
 ) -> None:
     with start(snap_start=True) as function:
         assert (zim.accepted, secrets.reads) == (0, 0)
@@ -196,11 +168,11 @@ def test_a_snapshot_contains_no_connection_and_no_secret_and_a_restore_prepares_
 
 
 def test_the_async_function_neither_connects_to_zim_nor_reads_the_secret(
-    start: Start, zim: ZimConnections, secrets: Secrets
+    start: Start, zim: ZimConnections, secrets: SecretsManager
 ) -> None:
     with start(
         PYTHONPATH=f"{BUILT / 'CallRejectAsyncFunction'}:{LAYER}",
-        QUEUE_URL=f"{secrets.server.url}/queue",
+        QUEUE_URL=f"{secrets.url}/queue",
         EXPIRES_AFTER_SECONDS="60",
     ):
         assert (zim.accepted, secrets.reads) == (0, 0)
