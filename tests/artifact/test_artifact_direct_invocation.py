@@ -10,13 +10,12 @@ from tests.artifact.runtime import REQUEST, Function
 from tests.support.paths import EVENTS
 
 
-def assert_is_error(result: dict[str, Any], name: str, status: int) -> dict[str, Any]:
-    """Check that a result is an error with this name and a problem in its message, and return the problem."""
+def problem(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """Check that a result is an error with this name, and return the problem in its message."""
     assert result["errorType"] == name
-    problem: dict[str, Any] = json.loads(result["errorMessage"])
-    assert problem["type"] == f"urn:problem-type:call-reject:{name}"
-    assert problem["status"] == status
-    return problem
+    members: dict[str, Any] = json.loads(result["errorMessage"])
+    assert members["type"] == f"urn:problem-type:call-reject:{name}"
+    return members
 
 
 def test_the_sample_event_returns_the_response_of_zim(zim: SimulatorClient, function: Function) -> None:
@@ -25,35 +24,20 @@ def test_the_sample_event_returns_the_response_of_zim(zim: SimulatorClient, func
     result = function.invoke(event)
     assert result.keys() == {"Code", "Message", "RequestId"}
     assert (result["Code"], result["Message"]) == (0, "success")
-    assert zim.call(event["CallId"]).extended_data == {event["FromUserId"]: event["ExtendedData"]}
     assert function.line()["trigger"] == "direct"
 
 
 def test_an_error_contains_the_response_of_zim(zim: SimulatorClient, function: Function) -> None:
     zim.fault("code", code=660900004)
-    problem = assert_is_error(function.invoke(REQUEST), "CallNotFound", 404)
-    assert problem["Code"] == 660900004
-
-
-def test_without_a_response_of_zim_the_error_contains_a_problem(zim: SimulatorClient, function: Function) -> None:
-    zim.fault("html")
-    problem = assert_is_error(function.invoke(REQUEST), "UnexpectedZimResponse", 502)
-    assert problem.keys() == {"type", "title", "status", "detail", "retryable"}
+    assert problem(function.invoke(REQUEST), "CallNotFound").items() >= {"status": 404, "Code": 660900004}.items()
 
 
 @pytest.mark.parametrize(
-    ("event", "member", "rule"),
-    [
-        (None, "body", "type"),
-        (json.dumps(REQUEST), "body", "type"),
-        ({"body": json.dumps(REQUEST)}, "FromUserId", "required"),
-        ({**REQUEST, "CallId": "\ud800"}, "CallId", "pattern"),
-    ],
+    ("event", "member", "rule"), [(None, "body", "type"), ({**REQUEST, "CallId": "\ud800"}, "CallId", "pattern")]
 )
 def test_an_invalid_event_is_an_error_and_zim_is_not_called(
     event: object, member: str, rule: str, zim: SimulatorClient, function: Function
 ) -> None:
-    problem = assert_is_error(function.invoke(event), "InvalidRequest", 400)
-    assert (problem["member"], problem["rule"]) == (member, rule)
-    assert REQUEST["ExtendedData"] not in json.dumps(problem)
+    members = problem(function.invoke(event), "InvalidRequest")
+    assert (members["status"], members["member"], members["rule"]) == (400, member, rule)
     assert zim.requests() == []

@@ -12,17 +12,3 @@ def test_an_environment_keeps_to_its_share_of_the_rate_limit(zim: SimulatorClien
         assert [function.reject(CallId=call).status for call in calls] == [200] * 4
     arrivals = [record.monotonic for record in zim.requests()]
     assert all(third - first >= 1 for first, third in zip(arrivals, arrivals[2:], strict=False))
-
-
-def test_a_wait_longer_than_the_invocation_is_rejected_immediately(zim: SimulatorClient, start: StartFunction) -> None:
-    with start(CALLS_PER_SECOND="1", RESERVED_CONCURRENCY="25") as function:
-        assert function.reject().status == 422
-        response = function.reject()
-        assert response.status == 429
-        assert response.members["type"] == "urn:problem-type:call-reject:RateLimited"
-        assert "Code" not in response.members
-        # The next slot is free 25 s after the first response.
-        assert 20 <= int(response.headers["Retry-After"]) <= 25
-        line = function.line()
-        assert (line["attempts"], line["window_wait_ms"]) == (0, 0)
-    assert len(zim.requests()) == 1
