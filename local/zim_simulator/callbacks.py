@@ -1,7 +1,7 @@
 """ZIM's callbacks: signed requests to a URL, retried until it accepts them.
 
 See https://www.zegocloud.com/docs/zim-server/callbacks/call-invitation-sent. ZIM does not document whether a retry has
-a new signature; the simulator repeats the body unless `sign_again` is set.
+a new signature; the simulator repeats the body.
 """
 
 import asyncio
@@ -30,7 +30,6 @@ class Destination:
     url: str
     secret: str = field(repr=False)
     retry_delays: tuple[float, ...] = RETRY_DELAYS
-    sign_again: bool = False
 
 
 @dataclass
@@ -86,8 +85,6 @@ class Callbacks:
                 if delivery.statuses[-1] // 100 == 2 or delay is None:  # noqa: PLR2004 - any 2xx
                     return
                 await asyncio.sleep(delay)
-                if destination.sign_again:
-                    body = signed(callback, destination.secret)
 
 
 def signed(callback: dict[str, Any], secret: str) -> dict[str, Any]:

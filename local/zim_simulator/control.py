@@ -108,10 +108,7 @@ async def _put_callback(request: web.Request) -> web.Response:
     """Set where callbacks go, as the console of ZEGOCLOUD does."""
     members = await parse(request, CALLBACK)
     request.app[SIMULATOR].callbacks.destination = Destination(
-        members["Url"],
-        members["CallbackSecret"],
-        tuple(members.get("RetryDelays", RETRY_DELAYS)),
-        sign_again=members.get("SignAgain", False),
+        members["Url"], members["CallbackSecret"], tuple(members.get("RetryDelays", RETRY_DELAYS))
     )
     return web.Response(status=204)
 

@@ -64,7 +64,6 @@ CALLBACK = _object(
     Url={"type": "string", "pattern": "^http://127\\.0\\.0\\.1:[0-9]{1,5}(/|$)"},
     CallbackSecret={"type": "string", "minLength": 1},
     RetryDelays={"type": "array", "items": _SECONDS},
-    SignAgain={"type": "boolean"},
 )
 _STACK_URLS = ["CallRejectUrl", "CallRejectAsyncUrl", "TokenUrl", "QueuesUrl", "DeadLettersUrl", "DoNotDisturbUrl"]
 PAGE_STACK = _object(

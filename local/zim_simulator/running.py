@@ -86,11 +86,9 @@ class SimulatorClient:
         body = {"Invitees": invitees, "Timeout": timeout}
         self._request("POST", f"calls/{quote(call_id, safe='')}/invite", body)
 
-    def send_callbacks(
-        self, url: str, secret: str, *, retry_delays: Sequence[float] = RETRY_DELAYS, sign_again: bool = False
-    ) -> None:
+    def send_callbacks(self, url: str, secret: str, *, retry_delays: Sequence[float] = RETRY_DELAYS) -> None:
         """Send callbacks of invitations to a URL until the next reset."""
-        body = {"Url": url, "CallbackSecret": secret, "RetryDelays": list(retry_delays), "SignAgain": sign_again}
+        body = {"Url": url, "CallbackSecret": secret, "RetryDelays": list(retry_delays)}
         self._request("PUT", "callback", body)
 
     def callbacks(self) -> list[Delivery]:

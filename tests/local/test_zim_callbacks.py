@@ -56,17 +56,6 @@ def test_an_invitation_is_sent_with_the_signature(sim: Simulator, server: Server
     assert callback["signature"] == hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def test_a_redirect_is_not_followed(sim: Simulator, server: Server) -> None:
-    def redirect(_: Request) -> Response:
-        return Response(302, headers={"Location": server.url})
-
-    with serve(redirect) as redirecting:
-        sim.send_callbacks(redirecting.url, SECRET, retry_delays=[0.05])
-        sim.ring("bob")
-        wait_for(redirecting, 2)
-    assert server.requests == []
-
-
 def test_an_invitation_into_a_call_has_no_timeout_and_milliseconds(sim: Simulator, server: Server) -> None:
     call_id = sim.ring("bob", mode=Mode.ADVANCED)
     sim.send_callbacks(server.url, SECRET)
@@ -89,24 +78,6 @@ def test_a_callback_is_retried_after_growing_delays_until_it_succeeds(
         assert gap >= delay
     assert len({request.body for request in server.requests}) == 1
     until(lambda: sim.callbacks()[0].statuses == [500, 0, 403, 200], TIMEOUT_SECONDS, "The statuses are wrong")
-
-
-def test_a_callback_is_given_up_after_the_last_delay(sim: Simulator, server: Server, statuses: list[int]) -> None:
-    statuses += [500] * 7
-    sim.send_callbacks(server.url, SECRET, retry_delays=[0.01] * 5)
-    sim.ring("bob")
-    until(lambda: sim.callbacks()[0].statuses == [500] * 6, TIMEOUT_SECONDS, "The statuses are wrong")
-    assert sim.ring("bob", call_id="another")
-    until(lambda: sim.callbacks()[1].statuses == [500, 200], TIMEOUT_SECONDS, "The statuses are wrong")
-
-
-def test_retries_can_be_signed_again(sim: Simulator, server: Server, statuses: list[int]) -> None:
-    statuses.append(500)
-    sim.send_callbacks(server.url, SECRET, retry_delays=DELAYS, sign_again=True)
-    sim.ring("bob")
-    first, second = (request.json() for request in wait_for(server, 2))
-    assert first["nonce"] != second["nonce"]
-    assert first["create_time"] == second["create_time"]
 
 
 def test_a_reset_ends_callbacks_and_retries(sim: Simulator, server: Server, statuses: list[int]) -> None:

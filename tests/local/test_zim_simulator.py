@@ -1,11 +1,7 @@
 """The simulator: ZIM's documented behaviour, faults on demand, and the record of requests."""
 
 import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
 from typing import Any
@@ -14,21 +10,12 @@ import pytest
 import requests
 
 from local.access import HEADER
+from local.processes import until
 from local.zim_simulator.calls import Mode, State
 from local.zim_simulator.faults import KINDS, Kind
 from local.zim_simulator.return_codes import Code
-from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET, Instant, SecondRejection, Zim, decode
 from tests.local.zim_client import TIMEOUT_SECONDS, Simulator, parameters
-from tests.support.paths import ROOT
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
 
 # Requests and return codes
 
@@ -50,7 +37,6 @@ def test_a_ringing_call_is_rejected(sim: Simulator) -> None:
         ({"Action": None}, 100000006),
         ({"Action": "CallCancel"}, 100000007),
         ({"AppId": str(2**32)}, 100000001),
-        ({"AppId": "4294967295"}, 100000005),
         ({"SignatureNonce": None}, 100000008),
         ({"SignatureNonce": "0123456789abcdeg"}, 660000002),
         ({"Timestamp": ""}, 100000002),
@@ -60,13 +46,9 @@ def test_a_ringing_call_is_rejected(sim: Simulator) -> None:
         ({"SignatureVersion": "1.0"}, 100000014),
         ({"Signature": ""}, 100000009),
         ({"Signature": "43e5cfcca828314675f91b001390566a"}, 100000005),
-        ({"FromUserId": ""}, 660000002),
         ({"FromUserId": "ü" * 17}, 660000012),
-        ({"FromUserId": "bob,"}, 660000002),
-        ({"CallId": None}, 660000002),
         ({"CallId": "c" * 33}, 660000002),
         ({"ExtendedData": "ü" * 1025}, 660000002),
-        ({"ExtendedData": "界" * 5000}, 660000002),
         ({"FromUserId": "nobody"}, 660500002),
         ({"CallId": "another"}, 660900004),
         ({"FromUserId": "caller"}, 660900008),
@@ -77,36 +59,6 @@ def test_an_invalid_request_gets_its_return_code(sim: Simulator, changes: dict[s
     assert sim.code(**changes) == expected
     assert [record.code for record in sim.requests()] == [expected]
     assert sim.call("call").state == "ringing"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"FromUserId": "!#$%&()+-:;<=.>?@[]^_{}|~ 09AZaz"},
-        {"CallId": "界" * 32},
-        {"ExtendedData": "ü" * 1024},
-        {"SignatureNonce": "4FD24687296DD9F3"},
-    ],
-)
-def test_a_request_at_a_limit_is_valid(sim: Simulator, changes: dict[str, str]) -> None:
-    sim.ring(changes.get("FromUserId", "bob"), call_id=changes.get("CallId", "call"))
-    assert sim.code(**changes) == 0
-
-
-def test_zims_example_of_a_signature_is_valid() -> None:
-    zim = Zim({12345: "9193cc662a4c0ec135ec71fb57194b38"})
-    example = {"AppId": "12345", "SignatureNonce": "4fd24687296dd9f3", "Timestamp": "1615186943"}
-    signed = parameters(**example, Signature="43e5cfcca828314675f91b001390566a")
-    assert zim.admit("GET", signed, Instant(1615186943, 0)) is None
-
-
-@pytest.mark.parametrize(
-    ("clock", "expected"),
-    [(1000600, None), (999400, None), (1000600.5, Code.SIGNATURE_EXPIRED), (999399.5, Code.SIGNATURE_EXPIRED)],
-)
-def test_a_timestamp_may_be_ten_minutes_off(clock: float, expected: Code | None) -> None:
-    zim = Zim({APP_ID: SERVER_SECRET})
-    assert zim.admit("GET", parameters(Timestamp="1000000"), Instant(clock, 0)) is expected
 
 
 def test_with_a_clock_offset_signatures_are_expired(sim: Simulator) -> None:
@@ -127,9 +79,7 @@ def test_after_a_rotation_only_the_new_secret_is_valid(sim: Simulator) -> None:
         ("a=b+c%20d%2Be", {"a": "b c d+e"}),
         ("a=1&b=&a=2", {"a": "1", "b": ""}),
         ("a=%FF", None),
-        ("a=%ED%A0%80", None),
         ("a=%zz", None),
-        ("a=%4", None),
     ],
 )
 def test_a_query_string_is_decoded_as_utf8(query: str, decoded: dict[str, str] | None) -> None:
@@ -151,25 +101,15 @@ def test_a_call_ends_when_all_invited_users_have_rejected_it(sim: Simulator) -> 
     assert sim.code() == 660900005
 
 
-def test_a_call_that_the_caller_ended_cannot_be_rejected(sim: Simulator) -> None:
-    sim.ring("bob", "carol", call_id="call")
-    assert sim.code(FromUserId="carol") == 0
-    sim.end("call")
-    assert sim.code() == 660900005
-    assert sim.call("call").state == "ended"
-    assert sim.call("call").invitees == {"bob": "ended", "carol": "rejected"}
-
-
-@pytest.mark.parametrize("timeout", [90, 600])
-def test_a_call_times_out(timeout: float) -> None:
-    for elapsed, expected, state in (
-        (timeout - 0.1, Code.SUCCESS, State.REJECTED),
-        (timeout, Code.INVITATION_TIMED_OUT, State.TIMED_OUT),
-    ):
-        zim = Zim({APP_ID: SERVER_SECRET})
-        zim.ring("alice", ["bob"], 1000, call_id="call", timeout=timeout)
-        assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1000 + elapsed) is expected
-        assert [call.state for call in zim.calls(1000 + elapsed)] == [state]
+@pytest.mark.parametrize(
+    ("now", "code", "state"),
+    [(1089.9, Code.SUCCESS, State.REJECTED), (1090, Code.INVITATION_TIMED_OUT, State.TIMED_OUT)],
+)
+def test_a_call_times_out_after_90_seconds(now: float, code: Code, state: State) -> None:
+    zim = Zim({APP_ID: SERVER_SECRET})
+    zim.ring("alice", ["bob"], 1000, call_id="call")
+    assert zim.reject({"FromUserId": "bob", "CallId": "call"}, now) is code
+    assert [call.state for call in zim.calls(now)] == [state]
 
 
 def test_an_advanced_call_continues_until_it_is_ended(sim: Simulator) -> None:
@@ -185,60 +125,14 @@ def test_an_advanced_call_continues_until_it_is_ended(sim: Simulator) -> None:
 
 
 @pytest.mark.parametrize(("answer", "code"), [(SecondRejection.NOT_INVITED, 660900008), (SecondRejection.SUCCESS, 0)])
-@pytest.mark.parametrize(("mode", "invitees"), [(Mode.ADVANCED, ["bob"]), (Mode.NORMAL, ["bob", "carol"])])
 def test_a_second_rejection_in_a_call_that_continues_has_the_response_of_the_settings(
-    sim: Simulator, mode: Mode, invitees: list[str], answer: SecondRejection, code: int
-) -> None:
-    sim.settings(second_rejection=answer)
-    sim.ring(*invitees, call_id="call", mode=mode)
-    assert [sim.code(), sim.code()] == [0, code]
-    sim.end("call")
-    assert sim.code() == 660900005
-
-
-@pytest.mark.parametrize("answer", SecondRejection)
-def test_a_second_rejection_rejects_a_second_invitation_under_the_same_call_id(
-    sim: Simulator, answer: SecondRejection
+    sim: Simulator, answer: SecondRejection, code: int
 ) -> None:
     sim.settings(second_rejection=answer)
     sim.ring("bob", call_id="call", mode=Mode.ADVANCED)
-    assert sim.code(ExtendedData="first") == 0
-    sim.invite("call", "bob")
-    assert sim.call("call").invitees == {"bob": "ringing"}
-    assert sim.code(ExtendedData="second") == 0
-    assert sim.call("call").invitees == {"bob": "rejected"}
-    assert sim.call("call").extended_data == {"bob": "second"}
-
-
-def test_an_invitation_to_an_advanced_call_times_out_on_its_own() -> None:
-    zim = Zim({APP_ID: SERVER_SECRET})
-    call = zim.ring("alice", ["bob"], 1000, call_id="call", timeout=10, mode=Mode.ADVANCED)
-    zim.invite(call, ["carol"], 1005, timeout=10)
-    assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1012) is Code.INVITATION_TIMED_OUT
-    assert zim.reject({"FromUserId": "carol", "CallId": "call"}, 1012) is Code.SUCCESS
-    zim.invite(call, ["bob"], 1013, timeout=10)
-    assert zim.reject({"FromUserId": "bob", "CallId": "call"}, 1014) is Code.SUCCESS
-
-
-def test_users_can_be_invited_only_to_an_advanced_call_that_has_not_ended(sim: Simulator) -> None:
-    sim.ring("bob", call_id="normal")
-    sim.ring("bob", call_id="ended", mode=Mode.ADVANCED)
-    sim.end("ended")
-    for call_id in ("normal", "ended"):
-        with pytest.raises(ValueError, match="only to an advanced call"):
-            sim.invite(call_id, "carol")
-    with pytest.raises(ValueError, match="does not exist"):
-        sim.invite("another", "carol")
-
-
-def test_a_call_has_a_new_id_and_registers_its_users(sim: Simulator) -> None:
-    first, second = sim.ring("bob", caller="alice"), sim.ring("bob")
-    assert first != second
-    assert sim.code(CallId=second) == 0
-    assert [call.state for call in sim.calls()] == ["ringing", "rejected"]
-    assert [sim.code(FromUserId=user, CallId=first) for user in ("alice", "zoe")] == [660900008, 660500002]
-    sim.register("zoe")
-    assert sim.code(FromUserId="zoe", CallId=first) == 660900008
+    assert [sim.code(), sim.code()] == [0, code]
+    sim.end("call")
+    assert sim.code() == 660900005
 
 
 # Rate limit
@@ -298,89 +192,18 @@ def test_a_request_is_recorded_as_it_arrived(sim: Simulator) -> None:
 # Faults
 
 
-def test_a_slow_request_is_processed_on_arrival(sim: Simulator) -> None:
-    sim.ring("bob", call_id="call")
-    sim.fault("slow", seconds=60)
-    with pytest.raises(requests.ReadTimeout):
-        sim.call_reject(timeout=0.2)
-    assert sim.call("call").state == "rejected"
-    sim.fault("slow", seconds=0.2)
-    assert sim.call_reject().elapsed.total_seconds() >= 0.2
-
-
 def test_a_hanging_request_is_processed_when_the_faults_are_cleared(sim: Simulator) -> None:
     sim.ring("bob", call_id="call")
     sim.fault("hang")
     codes: list[int] = []
     thread = Thread(target=lambda: codes.append(sim.code()))
     thread.start()
-    until(sim.requests)
+    until(lambda: sim.requests() != [], TIMEOUT_SECONDS, "The request did not arrive")
     assert (sim.requests()[0].fault, sim.requests()[0].code, sim.call("call").state) == ("hang", None, "ringing")
     sim.clear_faults()
     thread.join(TIMEOUT_SECONDS)
     assert codes == [0]
     assert sim.requests()[0].code == 0
-
-
-def test_a_hanging_request_is_not_processed_if_the_client_disconnected(sim: Simulator) -> None:
-    sim.ring("bob", call_id="call")
-    sim.fault("hang")
-    with pytest.raises(requests.ReadTimeout):
-        sim.call_reject(timeout=0.2)
-    sim.clear_faults()
-    assert sim.code(FromUserId="caller") == 660900008
-    assert (sim.requests()[0].code, sim.call("call").state) == (None, "ringing")
-
-
-@pytest.mark.parametrize(
-    ("kind", "carried_out", "error", "state"),
-    [
-        ("cut_before", False, r"without response|reset", "ringing"),
-        ("cut_before", True, r"without response|reset", "rejected"),
-        ("cut_middle", False, "IncompleteRead", "rejected"),
-    ],
-)
-def test_a_connection_is_aborted(
-    sim: Simulator,
-    kind: Kind,
-    carried_out: bool,  # noqa: FBT001
-    error: str,
-    state: str,
-) -> None:
-    assert sim.https_url
-    sim.ring("bob", call_id="call")
-    sim.fault(kind, carried_out=carried_out, times=2)
-    with pytest.raises(requests.RequestException, match=error):
-        sim.call_reject()
-    with pytest.raises(requests.RequestException, match=error):
-        requests.get(f"{sim.https_url}/?Action=CallReject", verify=str(sim.ca_file), timeout=TIMEOUT_SECONDS)
-    assert sim.call("call").state == state
-
-
-def test_a_response_can_be_html_a_redirect_or_wrong_json(sim: Simulator) -> None:
-    sim.fault("html")
-    sim.fault("http_500")
-    for status in (200, 500):
-        response = sim.call_reject()
-        assert (response.status_code, response.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
-    sim.fault("redirect", location="https://elsewhere.example/")
-    response = sim.call_reject()
-    assert (response.status_code, response.headers["Location"]) == (302, "https://elsewhere.example/")
-    sim.fault("no_code")
-    assert sim.call_reject().json().keys() == {"Message", "RequestId"}
-    sim.fault("not_object")
-    assert sim.call_reject().json() == [0, "success"]
-
-
-def test_a_huge_response_has_its_size_and_can_be_aborted(sim: Simulator) -> None:
-    sim.fault("huge", size=3_000_000)
-    response = sim.call_reject()
-    assert "Content-Length" not in response.headers
-    assert (len(response.content), response.json()["Code"]) == (3_000_000, 0)
-    sim.fault("huge", size=10**9)
-    with requests.get(f"{sim.url}/?Action=CallReject", timeout=TIMEOUT_SECONDS, stream=True) as response:
-        assert next(response.iter_content(1000))
-    assert sim.code(Action="") == 100000006
 
 
 def test_faults_apply_in_order_as_often_as_set(sim: Simulator) -> None:
@@ -447,33 +270,3 @@ def test_a_reset_restores_the_initial_state(sim: Simulator) -> None:
 
 
 # HTTPS and the command line
-
-
-def test_https_has_a_certificate_of_the_simulators_ca(sim: Simulator) -> None:
-    assert sim.https_url
-    response = requests.get(sim.https_url, params=parameters(), verify=str(sim.ca_file), timeout=TIMEOUT_SECONDS)
-    assert response.json()["Code"] == 660500002
-    with pytest.raises(requests.exceptions.SSLError):
-        requests.get(sim.https_url, timeout=TIMEOUT_SECONDS)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_stops_on_a_signal_even_with_open_connections(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "local.zim_simulator", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        url = process.stdout.readline().split()[-1].rstrip(".")
-        sim = SimulatorClient(url)
-        sim.fault("huge", size=10**12)
-        sim.fault("hang")
-        zim_url = f"{url}/?Action=CallReject"
-        with requests.get(zim_url, timeout=TIMEOUT_SECONDS, stream=True) as response:
-            next(response.iter_content(1000))
-        with pytest.raises(requests.ReadTimeout):
-            requests.get(zim_url, timeout=0.1)
-        process.send_signal(number)
-        try:
-            assert process.communicate(timeout=TIMEOUT_SECONDS) == ("", "")
-        finally:
-            process.kill()
-        assert process.returncode == 0
