@@ -50,8 +50,3 @@ def test_messages_of_the_queue_are_sent_now(file: Path) -> None:
         assert abs(int(after["attributes"]["SentTimestamp"]) / 1000 - time.time()) < 10
         assert int(after["attributes"]["ApproximateFirstReceiveTimestamp"]) / 1000 == pytest.approx(time.time(), abs=10)
         assert after | {"attributes": before["attributes"]} == before
-
-
-def test_other_events_are_sent_as_they_are() -> None:
-    event = json.loads((EVENTS / "CallRejectFunction" / "direct.json").read_text())
-    assert sent_now(event) == event

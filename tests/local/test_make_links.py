@@ -4,7 +4,6 @@ import pytest
 
 from local import links
 from tests.support.http_server import Response, serve
-from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -24,12 +23,6 @@ from tests.support.paths import ROOT
 )
 def test_links_to_pages_are_found(text: str, found: str | None) -> None:
     assert links.links_in(text) == ({found} if found else set())
-
-
-def test_the_repository_has_links_with_their_files() -> None:
-    found = links.links(ROOT)
-    page = "https://www.zegocloud.com/docs/zim-server/call-invitation/reject-a-call-invitation"
-    assert "layers/zim/zim/request.py" in found[page]
 
 
 def test_a_link_works_if_its_status_is_a_success() -> None:
