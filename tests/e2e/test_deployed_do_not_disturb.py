@@ -112,34 +112,6 @@ def test_only_the_callee_who_does_not_want_to_be_disturbed_is_rejected_as_busy(e
     assert example.stack.simulator.callbacks()[0].statuses == [200]
 
 
-def test_only_calls_of_a_blocked_caller_are_rejected(example: Example, user: str) -> None:
-    example.request("PUT", user, "/blocked?Caller=stalker")
-    blocked = example.stack.simulator.ring(user, caller="stalker")
-    other = example.stack.simulator.ring(user, caller="friend")
-    example.wait(rejections=1)
-    assert example.stack.simulator.call(blocked).state == "rejected"
-    assert example.stack.simulator.call(other).state == "ringing"
-    example.request("DELETE", user, "/blocked?Caller=stalker")
-    assert example.request("GET", user).json() == {"Until": None, "Blocked": []}
-
-
-def test_an_invitation_into_a_running_call_is_rejected(example: Example, user: str) -> None:
-    example.do_not_disturb(user)
-    call_id = example.stack.simulator.ring("first", mode=Mode.ADVANCED)
-    example.stack.simulator.invite(call_id, user)
-    example.wait(rejections=1)
-    assert example.stack.simulator.call(call_id).invitees == {"first": "ringing", user: "rejected"}
-
-
-def test_nothing_is_rejected_after_do_not_disturb_is_switched_off(example: Example, user: str) -> None:
-    example.do_not_disturb(user)
-    example.request("DELETE", user)
-    call_id = example.stack.simulator.ring(user)
-    example.wait()
-    assert example.stack.simulator.call(call_id).state == "ringing"
-    assert example.rejected_calls() == []
-
-
 def test_forged_old_and_replayed_callbacks_reject_nothing(example: Example, user: str) -> None:
     example.do_not_disturb(user)
     captured = signed(call_create("another-call", "another"), CALLBACK_SECRET)

@@ -4,11 +4,10 @@ import json
 import time
 from typing import Any
 
-from local.processes import until
 from local.send import to_topic
 from local.stack import Stack
 from local.zim_simulator.calls import Mode
-from tests.e2e.conftest import WAIT_SECONDS, wait_until_rejected
+from tests.e2e.conftest import wait_until_rejected
 from tests.e2e.test_deployed_function import invoke
 from tests.support.paths import EVENTS
 
@@ -22,33 +21,6 @@ def message(call_id: str, seconds: int) -> str:
 
 def post(stack: Stack, url: str, body: str) -> int:
     return stack.request("POST", url, body).status_code
-
-
-def wait_until_queue_is_empty(stack: Stack) -> None:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-    def is_empty() -> bool:
-        attributes: dict[str, str] = stack.client("sqs").get_queue_attributes(
-            QueueUrl=stack.outputs["QueueUrl"], AttributeNames=names
-        )["Attributes"]
-        return all(int(attributes[name]) == 0 for name in names)
-
-    until(is_empty, WAIT_SECONDS, "The queue is not empty")
-
-
-def test_a_queued_request_is_not_sent_after_its_expiry(stack: Stack) -> None:
-    call_id = stack.simulator.ring("expiry")
-    stack.simulator.fault("code", code=660300005, times=None)
-    expires = time.time() + SECONDS
-    assert post(stack, stack.call_reject_async_url, message(call_id, SECONDS)) == 202
-    until(lambda: len(stack.simulator.requests()) > 0, WAIT_SECONDS, "No call was sent")
-    while time.time() < expires:
-        time.sleep(0.1)
-    stack.simulator.clear_faults()
-    sent = len(stack.simulator.requests())
-    wait_until_queue_is_empty(stack)
-    assert len(stack.simulator.requests()) == sent
-    assert stack.simulator.call(call_id).state == "ringing"
 
 
 def test_an_expired_request_is_rejected_by_both_routes(stack: Stack) -> None:

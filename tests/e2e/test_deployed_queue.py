@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
-from local.access import HEADER
-from local.dead_letters import VISIBILITY_SECONDS, DeadLetter, dead_letters, redrive
-from local.issuer import issuer
-from local.page.stack import connect_page
+from local.dead_letters import VISIBILITY_SECONDS, DeadLetter, dead_letters
 from local.processes import until
 from local.send import SENDERS, to_queue
 from local.stack import Stack
@@ -48,12 +44,6 @@ def test_every_trigger_rejects_the_call(stack: Stack, trigger: Callable[[Stack, 
     call_id = stack.simulator.ring("user0")
     trigger(stack, body(call_id))
     wait_until_rejected(stack, call_id)
-
-
-def test_the_async_route_rejects_an_invalid_request(stack: Stack) -> None:
-    response = stack.request("POST", stack.call_reject_async_url, body("c" * 33))
-    assert response.status_code == 400
-    assert (response.json()["member"], response.json()["rule"]) == ("CallId", "maxLength")
 
 
 def wait_for_dead_letters(stack: Stack, count: int) -> list[DeadLetter]:
@@ -109,40 +99,3 @@ def test_simultaneous_listings_show_all_dead_letters(stack: Stack) -> None:
     with ThreadPoolExecutor() as pool:
         listings = list(pool.map(dead_letters, [stack] * 8))
     assert [len(listing) for listing in listings] == [25] * 8
-
-
-def test_dead_letters_are_listed_and_moved_back_to_the_queue(stack: Stack) -> None:
-    call_id = stack.simulator.ring("user0")
-    stack.simulator.fault("code", code=660500002)
-    to_queue(stack, body(call_id))
-    wait_for_dead_letters(stack, 1)
-    assert redrive(stack) == 1
-    assert dead_letters(stack) == []
-    assert redrive(stack) == 0
-    wait_until_rejected(stack, call_id)
-
-
-def test_the_page_lists_dead_letters_and_moves_them_back(stack: Stack) -> None:
-    call_ids = [stack.simulator.ring("user0") for _ in range(12)]
-    stack.simulator.fault("code", code=660500002, times=12)
-    for call_id in call_ids:
-        to_queue(stack, body(call_id))
-    wait_for_dead_letters(stack, 12)
-    with issuer() as oidc, connect_page(stack, oidc) as page:
-        url = requests.get(f"{page}page/overview", timeout=WAIT_SECONDS).json()["stack"]["DeadLettersUrl"]
-
-        def listed() -> list[dict[str, object]]:
-            letters: list[dict[str, object]] = requests.get(url, timeout=WAIT_SECONDS).json()["dead_letters"]
-            return letters
-
-        first = listed()
-        assert {letter["outcome"] for letter in first} == {"UserNotRegistered"}
-        assert first[0].keys() == {"message_id", "outcome", "detail", "request", "sent"}
-        assert len(first) == 12
-        assert listed() == first
-        assert requests.post(f"{url}/redrive", timeout=WAIT_SECONDS).status_code == 403
-        assert listed() == first
-        moved = requests.post(f"{url}/redrive", headers={HEADER: "1"}, timeout=WAIT_SECONDS)
-        assert moved.json() == {"moved": 12}
-        assert listed() == []
-    wait_until_rejected(stack, *call_ids)
