@@ -51,22 +51,6 @@ def test_retry_after_is_when_the_next_request_is_allowed(allowance: UserAllowanc
     assert not is_allowed(allowance)
 
 
-def test_rejected_requests_do_not_count(allowance: UserAllowance, clock: Clock) -> None:
-    use_up(allowance)
-    for _ in range(100):
-        assert not is_allowed(allowance)
-        clock.sleep(0.0625)
-    clock.sleep(PERIOD_SECONDS - 6.25)
-    use_up(allowance)
-
-
-def test_users_do_not_share_an_allowance(allowance: UserAllowance) -> None:
-    use_up(allowance)
-    for number in range(1, 100):
-        use_up(allowance, f"user{number}")
-    assert not is_allowed(allowance)
-
-
 def test_the_number_of_remembered_users_is_bounded(allowance: UserAllowance) -> None:
     use_up(allowance)
     for number in range(1, MAX_USERS):

@@ -99,14 +99,6 @@ def test_an_expired_request_is_rejected_and_not_queued(function: Function, queue
     assert [(line["outcome"], line["call_id"]) for line in log.lines] == [("RequestExpired", "call-1")]
 
 
-def test_a_reason_is_queued_in_the_form_of_the_uikit(function: Function, queue: Any) -> None:
-    assert function(http_event({"CallId": "call-1", "Reason": "busy"}))["statusCode"] == 202
-    (message,) = queue.receive_messages()
-    members = json.loads(message.body)
-    assert "Reason" not in members
-    assert json.loads(members["ExtendedData"])["reason"] == "busy"
-
-
 @pytest.mark.parametrize("reachable", [True, False])
 def test_an_unavailable_queue_is_a_503_that_is_retryable(
     function: Function, queue: Any, log: Log, *, reachable: bool

@@ -21,7 +21,8 @@ from zim.server_api import ServerApi
 
 CREDENTIALS = Credentials(1, "a-made-up-secret-of-32-characters"[:32])
 REQUEST = CallRejectRequest("user0", "call-1")
-DETECTED_BEFORE_SENDING = [Break.CLOSE, Break.RESET]
+before_the_break = pytest.mark.parametrize("before", [[], [0]], ids=["prepared", "used"])
+"""The connections of the requests before a connection breaks."""
 
 
 @pytest.fixture(scope="module")
@@ -81,25 +82,18 @@ def test_all_requests_use_the_prepared_connection(zim: ZimConnections, ca_file: 
     assert zim.requests == [0, 0]
 
 
-@pytest.mark.parametrize("how", DETECTED_BEFORE_SENDING)
-def test_a_prepared_connection_that_broke_is_replaced(zim: ZimConnections, ca_file: str, how: Break) -> None:
+@pytest.mark.parametrize("how", [Break.CLOSE, Break.RESET])
+@before_the_break
+def test_a_connection_that_broke_is_replaced(zim: ZimConnections, ca_file: str, how: Break, before: list[int]) -> None:
     api = ServerApi(zim.url, prepared(zim, ca_file))
+    assert [call(api) for _ in before] == before
     zim.break_all(how)
     assert call(api) == 0
-    assert zim.requests == [1]
-
-
-@pytest.mark.parametrize("how", DETECTED_BEFORE_SENDING)
-def test_a_used_connection_that_broke_is_replaced(zim: ZimConnections, ca_file: str, how: Break) -> None:
-    api = ServerApi(zim.url, prepared(zim, ca_file))
-    call(api)
-    zim.break_all(how)
-    assert call(api) == 0
-    assert zim.requests == [0, 1]
+    assert zim.requests == [*before, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT and SO_ATTACH_FILTER require Linux.")
-@pytest.mark.parametrize("before", [[], [0]], ids=["prepared", "used"])
+@before_the_break
 def test_a_half_open_connection_is_lost_within_a_second(zim: ZimConnections, ca_file: str, before: list[int]) -> None:
     api = ServerApi(zim.url, prepared(zim, ca_file))
     assert [call(api) for _ in before] == before
@@ -120,15 +114,6 @@ def test_a_failure_to_prepare_has_no_effect(ca_file: str) -> None:
     connector.wait(10)
     with pytest.raises(ConnectionRefusedError):
         connector.connect(10)
-
-
-def test_a_certificate_of_an_unknown_authority_is_rejected(https: ZimConnections) -> None:
-    connector = Connector(https.url)
-    connector.prepare()
-    connector.wait(10)
-    with pytest.raises(ssl.SSLCertVerificationError):
-        connector.connect(10)
-    assert https.requests == []
 
 
 @pytest.mark.parametrize(("url", "port"), [("https://zim.example", 443), ("http://zim.example", 80)])
@@ -202,14 +187,6 @@ def test_a_closed_api_does_not_use_the_prepared_connection(zim: ZimConnections, 
     api.close()
     assert call(api) == 0
     assert zim.requests == [1]
-
-
-def test_discard_closes_the_prepared_connection(zim: ZimConnections, ca_file: str) -> None:
-    connector = prepared(zim, ca_file)
-    connector.discard()
-    connector.discard()
-    with connector.connect(10):
-        assert zim.has_accepted(2)
 
 
 def test_a_connection_with_unexpected_data_is_not_used(ca_file: str) -> None:

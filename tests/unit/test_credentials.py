@@ -65,10 +65,9 @@ def test_an_app_id_is_a_number_or_text_in_digits(client: SecretsManagerClient, a
     assert create_store(client, {**VALID, "AppId": app_id}).get().app_id == number
 
 
-@pytest.mark.parametrize("server_secret", ["!" * 32, "~" * 32, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"])
-def test_a_server_secret_can_contain_punctuation(client: SecretsManagerClient, server_secret: str) -> None:
-    store = create_store(client, {**VALID, "ServerSecret": server_secret})
-    assert store.get().server_secret == server_secret
+def test_a_server_secret_can_contain_punctuation(client: SecretsManagerClient) -> None:
+    punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+    assert create_store(client, {**VALID, "ServerSecret": punctuation}).get().server_secret == punctuation
 
 
 def test_a_secret_can_be_binary(client: SecretsManagerClient) -> None:

@@ -3,8 +3,7 @@
 import pytest
 
 from zim import errors
-from zim.errors import CallRejectError, InvalidRequest, QueueAction, RateLimited, ZimUnreachable
-from zim.response import ZimResponse
+from zim.errors import CallRejectError, QueueAction, RateLimited
 
 DELETE, RETRY = QueueAction.DELETE, QueueAction.RETRY
 RETRY_THEN_DEAD_LETTER, DEAD_LETTER = QueueAction.RETRY_THEN_DEAD_LETTER, QueueAction.DEAD_LETTER
@@ -64,21 +63,3 @@ def test_an_error_is_described_by_its_detail_and_logged_with_its_cause() -> None
         7,
     )
     assert RateLimited("detail").cause == "detail"
-
-
-def test_an_error_keeps_zims_response() -> None:
-    response = ZimResponse(7, "message", "1")
-    assert RateLimited("detail", response=response).response == response
-    assert InvalidRequest("detail", cause="cause", response=response).response == response
-    assert RateLimited("detail").response is None
-
-
-def test_an_invalid_request_names_its_member_and_rule_only_if_a_rule_of_this_api_is_violated() -> None:
-    error = InvalidRequest("detail", cause="cause", member="CallId", rule="type")
-    assert (error.cause, error.member, error.rule) == ("cause", "CallId", "type")
-    assert (InvalidRequest("detail").member, InvalidRequest("detail").rule) == (None, None)
-
-
-def test_a_connection_is_not_lost_unless_the_error_says_so() -> None:
-    assert not ZimUnreachable("detail", cause="cause").connection_lost
-    assert ZimUnreachable("detail", cause="cause", connection_lost=True).connection_lost

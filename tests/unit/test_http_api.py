@@ -169,14 +169,6 @@ def test_an_event_without_a_body_member_has_no_body() -> None:
         http_api.parse_request({"requestContext": {}}, None)
 
 
-def test_a_success_is_json() -> None:
-    assert http_api.response(200, {"Code": 0, "Message": "é"}) == {
-        "statusCode": 200,
-        "headers": {"Content-Type": "application/json"},
-        "body": '{"Code": 0, "Message": "\\u00e9"}',
-    }
-
-
 def test_an_error_is_a_problem_with_the_response_of_zim_and_the_time_to_wait() -> None:
     error = RateLimited("detail", cause="not for callers", retry_after=30, response=ZimResponse(7, "message", "1"))
     response = http_api.problem_response(error)

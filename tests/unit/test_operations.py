@@ -176,14 +176,6 @@ def test_alarms_watch_custom_metrics_that_the_functions_emit(telemetry: dict[str
                 assert metric.name in OUTCOMES | telemetry[SERVICES[service]].measurements.keys()
 
 
-def test_calls_to_zim_are_stacked_per_second_below_the_limit() -> None:
-    shown = [widget for metric, widget in dashboard_metrics() if metric.name == "ZimCalls"]
-    assert len(shown) == 2
-    for widget in shown:
-        assert (widget["period"], widget["stat"], widget["stacked"]) == (1, "Sum", True)
-        assert [line["value"] for line in widget["annotations"]["horizontal"]] == [20]
-
-
 def test_alarms_exist_for_a_topic_or_a_gradual_deployment_and_notify_the_topic() -> None:
     topic = {**DEFAULT_BUS, "CanaryUserId": "canary", "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call"}
     for alarm in (resource for resource in EXPANDED.values() if resource["Type"] == "AWS::CloudWatch::Alarm"):

@@ -106,14 +106,6 @@ def test_conditions_have_documented_keys_and_matching_operators(kind: str, state
             assert operator.startswith(CONDITION_OPERATORS[key]), f"{operator} {key} in a policy of kind {kind}"
 
 
-@every_statement
-def test_only_a_service_or_a_denied_principal_is_named(kind: str, statement: dict[str, Any]) -> None:
-    if statement["Effect"] == "Deny":
-        assert kind == "resource"
-    elif kind != "identity":
-        assert statement["Principal"].keys() <= {"Service", "Federated"}
-
-
 TRANSFORM = "arn:aws:cloudformation:*:aws:transform/"
 """See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html."""
 

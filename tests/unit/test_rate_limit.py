@@ -57,13 +57,6 @@ def test_a_call_that_fails_counts_from_its_failure(clock: Clock) -> None:
     assert clock.now == begin + 6.0
 
 
-def test_unused_slots_are_not_saved_up(clock: Clock) -> None:
-    window = new_window(clock, 2)
-    start_calls(window, clock, 2)
-    clock.now += 7200
-    assert start_calls(window, clock, 3) == [0, 0.25, 1.25]
-
-
 def test_a_wait_beyond_the_deadline_is_rejected_immediately_with_the_time_until_a_slot_is_free(clock: Clock) -> None:
     window = new_window(clock, 1, environments=4)
     start_calls(window, clock, 1)
@@ -109,12 +102,6 @@ def test_no_call_starts_if_a_sleep_ends_after_the_deadline(clock: Clock) -> None
     start_calls(window, clock, 1)
     assert retry_after(window, clock.now + 2) == 0
     assert clock.slept == [6.0]
-
-
-def test_a_rejected_call_takes_no_slot(clock: Clock) -> None:
-    window = new_window(clock, 1)
-    retry_after(window, clock.now - 1)
-    assert start_calls(window, clock, 1) == [0]
 
 
 def test_a_reset_window_has_all_slots_free(clock: Clock) -> None:

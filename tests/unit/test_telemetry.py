@@ -1,7 +1,6 @@
 """The log line and the metrics of a request: `zim.telemetry`."""
 
 import json
-import logging
 from typing import Any
 
 import pytest
@@ -123,19 +122,3 @@ def test_a_line_names_no_source_location(log: Log) -> None:
     with observe("http", CallStats()):
         pass
     assert "location" not in log.lines[0]
-
-
-@pytest.mark.parametrize(
-    ("library", "level"),
-    [
-        ("botocore", logging.WARNING),
-        ("botocore.parsers", logging.WARNING),
-        ("urllib3", logging.ERROR),  # its warnings contain URLs
-        ("urllib3.connectionpool", logging.ERROR),
-    ],
-)
-def test_libraries_log_no_responses_and_urls_even_at_level_debug(
-    library: str, level: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.DEBUG):
-        assert logging.getLogger(library).getEffectiveLevel() == level

@@ -48,7 +48,6 @@ def test_parameter_and_settings_allow_the_same_hosts() -> None:
         ("us-west-2", "zim-api-lax"),
         ("ap-east-1", "zim-api-hkg"),
         ("us-east-1", "zim-api"),
-        ("eu-west-1", "zim-api"),
         ("xx-new-1", "zim-api"),
     ],
 )
@@ -223,7 +222,6 @@ def test_queue_policy_admits_exactly_these_senders_and_only_tls(queue: str, topi
     ("origins", "allowed"),
     [
         ("https://app.example", ["https://app.example"]),
-        ("https://app.example,http://localhost:3000", ["https://app.example", "http://localhost:3000"]),
         (",".join(page_origins(8600)), page_origins(8600)),
         ("https://xn--bcher-kva.example", ["https://xn--bcher-kva.example"]),
         ("https://*", ["https://*"]),
@@ -246,10 +244,8 @@ def test_without_origins_the_api_has_no_cors() -> None:
     "origins",
     [
         "foo",
-        "app.example",
         "https://",
         "https://app.example/",
-        "https://app.example/path",
         "https://App.example",
         "https://*.app.example",
         "https://app.example, https://two.example",
@@ -335,12 +331,6 @@ def test_the_event_source_uses_at_most_the_reserved_concurrency() -> None:
     source = function["Events"]["Queue"]["Properties"]
     assert source["ScalingConfig"]["MaximumConcurrency"] == function["ReservedConcurrentExecutions"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-
-
-def test_every_log_group_has_the_retention_of_the_parameter() -> None:
-    groups = properties_by_type("AWS::Logs::LogGroup")
-    assert len(groups) == 4
-    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
 def test_the_throttle_of_the_gateway_is_far_above_the_allowance_of_one_user() -> None:
