@@ -155,17 +155,7 @@ def queue(stack: Stack, pending: Requests, _: Limit) -> Iterator[list[Response]]
     finally:
         sqs.purge_queue(QueueUrl=url)
         # Messages in flight would disturb the next load.
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        until(
-            lambda: (
-                not any(
-                    int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][name])
-                    for name in names
-                )
-            ),
-            DRAIN_SECONDS,
-            "The queue was not empty",
-        )
+        until(lambda: stack.queue_depth(url) == (0, 0), DRAIN_SECONDS, "The queue was not empty")
 
 
 LOADS = {

@@ -76,9 +76,7 @@ def _received(stack: Stack) -> Iterator[list[dict[str, Any]]]:
             VisibilityTimeout=VISIBILITY_SECONDS,
         ).get("Messages"):
             messages.update({message["MessageId"]: message for message in received})
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return len(messages) >= sum(map(int, counts.values()))
+        return len(messages) >= sum(stack.queue_depth(url))
 
     with (Path(stack.log) / "dead-letters.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -92,6 +92,13 @@ class Stack:
             aws_secret_access_key=self.secret_key,
         )
 
+    def queue_depth(self, queue_url: str) -> tuple[int, int]:
+        """Return how many messages in a queue are visible, and how many are in flight."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        visible, in_flight = (int(attributes[name]) for name in names)
+        return visible, in_flight
+
     def parameters(self) -> dict[str, str]:
         """Return the values of the deployed template's parameters, or none if nothing is deployed."""
         deployed = self.client("cloudformation").describe_stacks()["Stacks"]

@@ -17,7 +17,6 @@ from local.processes import LocalError
 from local.stack import Stack, page_origins
 
 SIMULATOR_SECONDS = 10.0
-DEPTHS = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
 
 DO_NOT_DISTURB_SECONDS = 3600
 
@@ -79,12 +78,9 @@ def _do_not_disturb_routes(stack: Stack, issuer: Issuer) -> Routes:
 
 
 def _handler(stack: Stack, issuer: Issuer) -> Handler:
-    sqs = stack.client("sqs")
-
     def depth(output: str) -> dict[str, int]:
-        names = list(DEPTHS.values())
-        attributes = sqs.get_queue_attributes(QueueUrl=stack.outputs[output], AttributeNames=names)["Attributes"]
-        return {name: int(attributes[attribute]) for name, attribute in DEPTHS.items()}
+        waiting, in_flight = stack.queue_depth(stack.outputs[output])
+        return {"waiting": waiting, "in_flight": in_flight}
 
     routes: Routes = {
         ("GET", "/token"): lambda query: {"token": issuer.token(_user(query))},

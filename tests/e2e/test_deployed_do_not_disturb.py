@@ -53,11 +53,7 @@ class Example:
         return all(delivery.statuses[-1:] == [200] for delivery in self.stack.simulator.callbacks())
 
     def _queue_is_empty(self) -> bool:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        queue = self.stack.client("sqs").get_queue_attributes(
-            QueueUrl=self.stack.outputs["QueueUrl"], AttributeNames=names
-        )
-        return {queue["Attributes"][name] for name in names} == {"0"}
+        return self.stack.queue_depth(self.stack.outputs["QueueUrl"]) == (0, 0)
 
     def send(self, callback: dict[str, Any]) -> int:
         return requests.post(self.deployed.callback_url, json=callback, timeout=WAIT_SECONDS).status_code

@@ -153,14 +153,12 @@ def test_every_request_during_the_update_has_a_documented_response(upgraded: Upg
 
 def test_no_message_is_lost_and_old_messages_are_processed_after_the_move(upgraded: Upgraded) -> None:
     stack = upgraded.stack
-    sqs = stack.client("sqs")
     old, new = upgraded.old_outputs["QueueUrl"], stack.outputs["QueueUrl"]
     for call_id in upgraded.queued:
         stack.simulator.ring("user0", call_id=call_id, timeout=RING_SECONDS)
     if old != new:
         move_messages(stack, old, new)
-        attributes = sqs.get_queue_attributes(QueueUrl=old, AttributeNames=["All"])["Attributes"]
-        assert attributes["ApproximateNumberOfMessages"] == attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+        assert stack.queue_depth(old) == (0, 0)
     expected = [*upgraded.queued, *upgraded.load.accepted]
     until(
         lambda: {stack.simulator.call(call_id).state for call_id in expected} == {"rejected"},
@@ -171,13 +169,7 @@ def test_no_message_is_lost_and_old_messages_are_processed_after_the_move(upgrad
 
 def move_messages(stack: Stack, old: str, new: str) -> None:
     """Run the commands of docs/upgrade.md once all messages of the old queue are visible."""
-    sqs = stack.client("sqs")
-
-    def all_visible() -> bool:
-        attributes = sqs.get_queue_attributes(QueueUrl=old, AttributeNames=["All"])["Attributes"]
-        return bool(attributes["ApproximateNumberOfMessagesNotVisible"] == "0")
-
-    until(all_visible, WAIT_SECONDS, "Messages of the old queue are not visible")
+    until(lambda: stack.queue_depth(old)[1] == 0, WAIT_SECONDS, "Messages of the old queue are not visible")
     section = (DOCS / "upgrade.md").read_text().partition("\n## Move messages\n")[2]
     commands = section.partition("```bash\n")[2].partition("```")[0].replace("<old queue>", old).replace("<queue>", new)
     environment = stack.environment()

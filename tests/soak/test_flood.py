@@ -138,11 +138,9 @@ def test_a_flood_of_the_queue_leaves_room_for_other_users_and_no_dead_letters(gu
         WAIT_SECONDS,
         "The declines were not served",
     )
-    attributes = {"AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]}
-
-    def count(output: str) -> int:
-        found = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs[output], **attributes)["Attributes"]
-        return sum(map(int, found.values()))
-
-    until(lambda: count("QueueUrl") == 0, WAIT_SECONDS, "The messages of the attacker stayed on the queue")
-    assert count("DeadLetterQueueUrl") == 0
+    until(
+        lambda: stack.queue_depth(stack.outputs["QueueUrl"]) == (0, 0),
+        WAIT_SECONDS,
+        "The messages of the attacker stayed on the queue",
+    )
+    assert stack.queue_depth(stack.outputs["DeadLetterQueueUrl"]) == (0, 0)
