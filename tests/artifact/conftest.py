@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.lambda_runtime import FUNCTION, LAYER, PYTHON, emulator, environment, written_since
-from local.zim_simulator.running import SimulatorClient, simulator
+from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import SERVER_SECRET
 from tests.artifact.runtime import BEARER_TOKEN, DEBUG_LOGS, EXTENDED_DATA, REQUEST, Function, run_function
 from tests.artifact.secrets_manager import SecretsManager, secrets_manager_server
@@ -34,18 +34,12 @@ def artifact() -> None:
         pytest.fail("The artifact is not built from the current sources. Run `make build`.", pytrace=False)
 
 
-@pytest.fixture(scope="session")
-def running_zim() -> Iterator[SimulatorClient]:
-    with simulator() as running:
-        yield running
-
-
 @pytest.fixture
-def zim(running_zim: SimulatorClient) -> SimulatorClient:
+def zim(running_simulator: SimulatorClient) -> SimulatorClient:
     """A simulator in its initial state, with a rate limit that no test reaches."""
-    running_zim.reset()
-    running_zim.settings(calls_per_second=100_000)
-    return running_zim
+    running_simulator.reset()
+    running_simulator.settings(calls_per_second=100_000)
+    return running_simulator
 
 
 @pytest.fixture
@@ -68,11 +62,11 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start(running_zim: SimulatorClient, secrets_manager: SecretsManager, logs: Path) -> StartFunction:
+def start(running_simulator: SimulatorClient, secrets_manager: SecretsManager, logs: Path) -> StartFunction:
     """Start a function. Keyword arguments change its environment variables."""
 
     def start_function(**changes: str | None) -> AbstractContextManager[Function]:
-        urls = {"ZIM_API_BASE_URL": running_zim.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets_manager.url}
+        urls = {"ZIM_API_BASE_URL": running_simulator.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets_manager.url}
         log = logs / f"{len(list(logs.iterdir()))}.log"
         return run_function(log, environment(**{**urls, **changes}))
 
@@ -87,11 +81,13 @@ def function(start: StartFunction) -> Iterator[Function]:
 
 
 @pytest.fixture(autouse=True)
-def forbidden_texts(running_zim: SimulatorClient, logs: Path) -> Iterator[list[str]]:
+def forbidden_texts(running_simulator: SimulatorClient, logs: Path) -> Iterator[list[str]]:
     """Texts that must not be in the output of any function after the test. A test can add its own."""
     texts = [SERVER_SECRET, EXTENDED_DATA, BEARER_TOKEN]
     sizes = {log: log.stat().st_size for log in logs.iterdir()}
     yield texts
-    texts += [record.parameters["Signature"] for record in running_zim.requests() if "Signature" in record.parameters]
+    texts += [
+        record.parameters["Signature"] for record in running_simulator.requests() if "Signature" in record.parameters
+    ]
     output = b"".join(written_since(sizes.get(log, 0), log) for log in logs.iterdir())
     assert not [text for text in texts if text.encode() in output]

@@ -1,17 +1,9 @@
 """A simulator in its initial state."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from local.zim_simulator.running import SimulatorClient, simulator
+from local.zim_simulator.running import SimulatorClient
 from tests.local.zim_client import Simulator
-
-
-@pytest.fixture(scope="session")
-def running_simulator() -> Iterator[SimulatorClient]:
-    with simulator() as client:
-        yield client
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.loaders import create_loader
 from hypothesis import settings
 from moto import mock_aws
 
-from local.zim_simulator.running import SimulatorClient, simulator
+from local.zim_simulator.running import SimulatorClient
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.paths import FUNCTIONS
 from tests.unit.doubles import SETTINGS, Clock, Function, Log
@@ -46,12 +47,6 @@ def _shared_service_models() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def running_simulator() -> Iterator[SimulatorClient]:
-    with simulator() as running:
-        yield running
-
-
 @pytest.fixture
 def zim(running_simulator: SimulatorClient) -> SimulatorClient:
     """A simulator in its initial state."""
@@ -66,6 +61,12 @@ def aws(zim: SimulatorClient) -> Iterator[Any]:
         secrets = client("secretsmanager")
         secrets.create_secret(Name="zim", SecretString=json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET}))
         yield secrets
+
+
+@pytest.fixture
+def queue(aws: Any) -> Any:
+    """A queue in moto."""
+    return boto3.resource("sqs").create_queue(QueueName="calls")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -13,11 +12,6 @@ from tests.support.paths import EVENTS
 from tests.unit.doubles import UNIX_TIME, Clock, Function, Log
 
 EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectAsyncFunction" / "http_api.json").read_text())
-
-
-@pytest.fixture
-def queue(aws: Any) -> Any:
-    return boto3.resource("sqs").create_queue(QueueName="calls")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from local.zim_simulator.running import SimulatorClient
@@ -28,11 +27,6 @@ def post(function: Function, user: str, body: str) -> Any:
     event = copy.deepcopy(EVENT) | {"body": body}
     event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": user}, "scopes": None}}
     return function(event)
-
-
-@pytest.fixture
-def queue(aws: Any) -> Any:
-    return boto3.resource("sqs").create_queue(QueueName="calls")
 
 
 @pytest.fixture
