@@ -1,7 +1,7 @@
 """Lambda's Runtime API for one built function under AWS's runtime client: its initialization, then its invocations.
 
-The Runtime Interface Emulator starts a function only with its first event, and does not support SnapStart. See
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+The Runtime Interface Emulator is not used, because it starts a function only with its first event, and does not support
+SnapStart. See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from local.lambda_runtime import PYTHON
 from local.processes import LocalError
 
 _TIMEOUT_SECONDS = 60.0
-_INVOCATION_SECONDS = 20
+_END = object()
+"""In place of an event: there are no more."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Invocation:
 class ExecutionEnvironment:
     """A running function. Times are in seconds of the monotonic clock."""
 
+    timeout: int
+    """The seconds of an invocation."""
     process_id: int = 0
     started_at: float = 0.0
     initialized_at: float = 0.0
@@ -85,13 +88,15 @@ class ExecutionEnvironment:
         """Respond to the runtime client."""
         if request.method == "POST":
             self._results.put(request)
+            if request.path.endswith("/init/error"):
+                self._idle.set()
             return Response.json(None, status=202)
         if not self._initialized.is_set():
             self.initialized_at = request.received_at
             self._initialized.set()
         headers = {
             "Lambda-Runtime-Aws-Request-Id": "request-1",
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + _INVOCATION_SECONDS) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + self.timeout) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:function",
         }
         if request.path.endswith("/restore/next"):
@@ -99,7 +104,7 @@ class ExecutionEnvironment:
             return Response.json(None, headers=headers)
         self._idle.set()
         event = self._events.get()
-        if event is None:
+        if event is _END:
             return None
         self._idle.clear()
         self._invoked_at = time.monotonic()
@@ -108,7 +113,7 @@ class ExecutionEnvironment:
     def end(self) -> None:
         """Release the threads that wait for an event or for the restore."""
         self._restored.set()
-        self._events.put(None)
+        self._events.put(_END)
 
 
 @contextlib.contextmanager
@@ -135,7 +140,7 @@ def execution_environment(
     before
         A command that runs the function, for example `taskset`.
     """
-    environment = ExecutionEnvironment()
+    environment = ExecutionEnvironment(int(settings["AWS_LAMBDA_FUNCTION_TIMEOUT"]))
     with serve(environment.respond) as api, log.open("wb") as output:
         variables = {
             **settings,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import lambda_runtime
+from local.runtime_api import ExecutionEnvironment, execution_environment
 from tests.support.paths import EVENTS
 
 HTTP_EVENT: dict[str, Any] = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
@@ -38,8 +38,29 @@ class Response:
     members: dict[str, Any]
 
 
-class Function(lambda_runtime.Function):
-    """A running function."""
+def written_since(size: int, log: Path) -> bytes:
+    """Return what was appended to a log since it had this size, in bytes."""
+    with log.open("rb") as file:
+        file.seek(size)
+        return file.read()
+
+
+@dataclass
+class Function:
+    """A running function, and the log of its process."""
+
+    environment: ExecutionEnvironment
+    log: Path
+    _log_size: int = 0
+
+    def invoke(self, event: Any) -> Any:
+        """Invoke the function and return its result, or the error that it raised."""
+        self._log_size = self.log.stat().st_size
+        return self.environment.invoke(event).result
+
+    def output(self) -> str:
+        """Return the log since the last invocation started."""
+        return written_since(self._log_size, self.log).decode()
 
     def post(self, body: str | bytes | None) -> Response:
         """Invoke the function with an HTTP API event. Bytes are sent as base64; None omits the body."""
@@ -73,6 +94,6 @@ class Function(lambda_runtime.Function):
 
 @contextlib.contextmanager
 def run_function(log: Path, settings: Mapping[str, str], handler: str = "app.handler") -> Iterator[Function]:
-    """Run a function with these environment variables until the block ends. The first invocation starts it."""
-    with lambda_runtime.started(log, settings, handler) as url:
-        yield Function(url, log)
+    """Run a function with these environment variables until the block ends."""
+    with execution_environment(settings, log, handler) as environment:
+        yield Function(environment, log)
