@@ -158,7 +158,5 @@ def queue(stack: Stack, pending: Requests, _: Limit) -> Iterator[list[Response]]
         until(lambda: stack.queue_depth(url) == (0, 0), DRAIN_SECONDS, "The queue was not empty")
 
 
-LOADS = {
-    "https": Load("https", "CallRejectFunction", https),
-    "queue": Load("queue", "CallRejectQueueFunction", queue),
-}
+HTTPS = Load("https", "CallRejectFunction", https)
+QUEUE = Load("queue", "CallRejectQueueFunction", queue)

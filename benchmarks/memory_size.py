@@ -1,6 +1,6 @@
 """Measure a cold start and warm requests at several memory sizes.
 
-python -m benchmarks.memory_size [--rounds 25] [--warm-requests 4]
+python -m benchmarks.memory_size
 
 Lambda allocates processor time in proportion to memory, one processor at 1769 MB. See
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html. Here a Linux control group simulates that share,
@@ -10,7 +10,6 @@ Measurements on AWS suggest that the share does not apply to INIT (docs/performa
 twice: once without a limit, after which the invocations are limited, and once with the limit.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -26,6 +25,12 @@ from local.runtime_api import execution_environment
 
 SIZES = (128, 256, 512, 1024, 1769)
 """In MB."""
+
+ROUNDS = 25
+"""Cold starts at each size, with and without a limit."""
+
+WARM_REQUESTS = 4
+"""After each cold start."""
 
 ONE_PROCESSOR = 1769
 PERIOD_MICROSECONDS = 20_000
@@ -53,14 +58,14 @@ def processor_share(size: int) -> Iterator[Path]:
         group.rmdir()
 
 
-def start(function: Function, size: int, log: Path, warm_requests: int) -> dict[str, float]:
+def start(function: Function, size: int, log: Path) -> dict[str, float]:
     """Return the seconds of INIT without a limit, and of limited invocations."""
     event = function.event.read_text()
     with processor_share(size) as share, execution_environment(function.settings(), log) as running:
         running.wait_for_init()
         share.write_text(str(running.process_id))
         seconds = []
-        for number in range(1 + warm_requests):
+        for number in range(1 + WARM_REQUESTS):
             # The functions limit the requests of each user.
             invocation = running.invoke(json.loads(event.replace("user0", f"user{number}")))
             check(invocation.result)
@@ -77,7 +82,7 @@ def limited_init(function: Function, size: int, log: Path) -> float:
     return running.init_seconds
 
 
-def measure(rounds: int, warm_requests: int) -> list[dict[str, Any]]:
+def measure() -> list[dict[str, Any]]:
     """Measure every size in every round, in seconds."""
     samples: dict[int, list[dict[str, float]]] = {size: [] for size in SIZES}
     with (
@@ -88,31 +93,25 @@ def measure(rounds: int, warm_requests: int) -> list[dict[str, Any]]:
         build = builds.trust(builds.CALL_REJECT, at.ca_certificate, folder / "layer")
         function = Function(build, at.urls[AWS_ROUND_TRIP], at.urls[ZIM_ROUND_TRIP])
         log = folder / "function.log"
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for size, measured in samples.items():
-                measured.append(
-                    {**start(function, size, log, warm_requests), "limited_init": limited_init(function, size, log)}
-                )
+                measured.append({**start(function, size, log), "limited_init": limited_init(function, size, log)})
     return [{"size": size, **medians(measured)} for size, measured in samples.items()]
 
 
 def main() -> None:
     """Measure, print the figures and save them; skip where control groups are not available."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="cold starts at each size, with and without a limit")
-    parser.add_argument("--warm-requests", type=int, default=4, help="after each cold start")
-    options = parser.parse_args()
     try:
         with processor_share(ONE_PROCESSOR):
             pass
     except OSError as error:
         print(f"Skipped: cannot create a control group: {error}")
         return
-    measured = measure(options.rounds, options.warm_requests)
+    measured = measure()
     for each in measured:
         times = [f"{name} {each[name] * 1000:.0f} ms" for name in ("init", "first", "warm", "limited_init")]
         print(f"{each['size']:5} MB  {'  '.join(times)}")
-    results.save("memory_size", {"rounds": options.rounds, "warm_requests": options.warm_requests, "sizes": measured})
+    results.save("memory_size", {"rounds": ROUNDS, "warm_requests": WARM_REQUESTS, "sizes": measured})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Measure cold start, warm request, memory and package size, next to the floor, the limit and SAM's own build.
 
-python -m benchmarks.performance [--rounds 25] [--requests 1000]
+python -m benchmarks.performance
 """
 
-import argparse
 import json
 import random
 import subprocess
@@ -24,6 +23,12 @@ from local.stack import step
 
 EVENTS = ROOT / "events"
 WARM_UP = ROOT / "benchmarks" / "warm_up.py"
+
+ROUNDS = 25
+"""Of every measurement."""
+
+REQUESTS = 1000
+"""In each round, to a warm function."""
 
 AWS_ROUND_TRIP = 0.005
 ZIM_ROUND_TRIPS = (0.03, 0.1, 0.25)
@@ -67,17 +72,17 @@ def check(result: Any) -> None:
         raise LocalError(f"The function returned {result}")
 
 
-def warm_requests(function: Function, number: int) -> dict[str, float]:
+def warm_requests(function: Function) -> dict[str, float]:
     """Return the processor time of a warm request, the peak memory, and the bytes logged for each request."""
-    command = [*PYTHON, WARM_UP, function.event, str(number)]
+    command = [*PYTHON, WARM_UP, function.event, str(REQUESTS)]
     done = subprocess.run(command, env=function.settings(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise LocalError(f"{WARM_UP.name} failed: {done.stderr}")
     figures: dict[str, float] = json.loads(done.stderr)
-    return {**figures, "logged": len(done.stdout.encode()) / number}
+    return {**figures, "logged": len(done.stdout.encode()) / REQUESTS}
 
 
-def measure(rounds: int, number: int) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Measure all functions in every round, in random order. Times are in seconds, sizes in bytes."""
     with (
         tempfile.TemporaryDirectory() as temporary,
@@ -102,19 +107,19 @@ def measure(rounds: int, number: int) -> dict[str, Any]:
             compared[f"call_reject {round_trip}"] = Function(call_reject, near, at.urls[round_trip])
             compared[f"floor {round_trip}"] = Function(trusting_floor, near, at.urls[round_trip])
         cold: dict[str, list[dict[str, float]]] = {name: [] for name in compared}
-        with step(f"Starting {len(compared)} functions {rounds} times"):
-            for _ in range(rounds):
+        with step(f"Starting {len(compared)} functions {ROUNDS} times"):
+            for _ in range(ROUNDS):
                 for name in random.sample(sorted(compared), len(compared)):
                     cold[name].append(cold_start(compared[name], log))
         compared["floor"] = Function(floor, loopback, loopback)
         warm: dict[str, list[dict[str, float]]] = {"call_reject": [], "floor": []}
-        with step(f"Sending {number} requests to {len(warm)} functions {rounds} times"):
-            for _ in range(rounds):
+        with step(f"Sending {REQUESTS} requests to {len(warm)} functions {ROUNDS} times"):
+            for _ in range(ROUNDS):
                 for name, figures in warm.items():
-                    figures.append(warm_requests(compared[name], number))
+                    figures.append(warm_requests(compared[name]))
     return {
-        "rounds": rounds,
-        "requests": number,
+        "rounds": ROUNDS,
+        "requests": REQUESTS,
         "cold": {name: medians(samples) for name, samples in cold.items()},
         "warm": {name: medians(samples) for name, samples in warm.items()},
         "package": builds.package_size([LAYER.parent, *BUILT.glob("*Function")]),
@@ -128,11 +133,7 @@ def medians(samples: Sequence[dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print the figures and save them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="of every measurement")
-    parser.add_argument("--requests", type=int, default=1000, help="in each round, to a warm function")
-    options = parser.parse_args()
-    measured = measure(options.rounds, options.requests)
+    measured = measure()
     for name, figures in measured["cold"].items():
         print(f"{name:20}", "  ".join(f"{figure} {seconds * 1000:.0f} ms" for figure, seconds in figures.items()))
     results.save("performance", measured)

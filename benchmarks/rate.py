@@ -1,9 +1,8 @@
 """Measure the rate limit under load: saturate the deployed stack and count the calls that reach the simulator.
 
-python -m benchmarks.rate [--seconds 60] [--round-trips 30,100,300] [--loads https,both]
+python -m benchmarks.rate
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -14,11 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from benchmarks import results
-from benchmarks.load import LOADS, Load, Response
+from benchmarks.load import HTTPS, QUEUE, Load, Response
 from local.processes import free_port, until
 from local.stack import Stack, deployed
 from local.zim_simulator.return_codes import Code
 from local.zim_simulator.state import Record, most_in_a_second
+
+ROUND_TRIPS = (0.03, 0.1, 0.3)
+"""To ZIM and back, in seconds."""
+
+SECONDS = 60.0
+"""Of each measurement."""
 
 WARM_UP_SECONDS = 5.0
 """Between the first call of the last environment and the start of the measurement."""
@@ -142,17 +147,11 @@ def show(result: Result) -> None:
 
 def main() -> int:
     """Measure, print the results and save them. Return 1 if one of them failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--round-trips", default="30,100,300", help="to ZIM and back, in milliseconds")
-    parser.add_argument("--loads", default="https,both", help=f"a list of {', '.join(LOADS)} and both")
-    options = parser.parse_args()
     measured: list[Result] = []
     with deployed(free_port(), free_port()) as stack:
-        for name in options.loads.split(","):
-            loads = list(LOADS.values()) if name == "both" else [LOADS[name]]
-            for milliseconds in options.round_trips.split(","):
-                measured.append(measure(stack, loads, float(milliseconds) / 1000, options.seconds))
+        for loads in ([HTTPS], [HTTPS, QUEUE]):
+            for round_trip in ROUND_TRIPS:
+                measured.append(measure(stack, loads, round_trip, SECONDS))
                 show(measured[-1])
     results.save("rate", [asdict(result) for result in measured])
     return 0 if all(passed(result) for result in measured) else 1

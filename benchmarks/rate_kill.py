@@ -1,11 +1,10 @@
 """Measure the rate limit while environments are replaced: some are killed under load, then a deployment replaces all.
 
-python -m benchmarks.rate_kill [--round-trip 100]
+python -m benchmarks.rate_kill
 
 The emulator runs each environment as a process. This benchmark finds them in /proc (Linux only) and kills them.
 """
 
-import argparse
 import json
 import os
 import random
@@ -16,14 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.load import LOADS
+from benchmarks.load import HTTPS
 from benchmarks.rate import run
 from local.processes import LocalError, free_port
 from local.stack import Stack, deploy, deployed
 from local.zim_simulator.return_codes import Code
 from local.zim_simulator.state import Record, most_in_a_second
 
-LOAD = LOADS["https"]
+ROUND_TRIP = 0.1
+"""To ZIM and back, in seconds."""
+
 KILLS = 12
 PAUSE_SECONDS = 4.0
 """Between two kills, so that no second contains more than one."""
@@ -55,11 +56,11 @@ class Result:
 def kill_environments(stack: Stack) -> list[float]:
     """Kill environments one after the other, and return the monotonic times."""
     kills: list[float] = []
-    known = set(stack.environments(LOAD.logical_id))
+    known = set(stack.environments(HTTPS.logical_id))
     deadline = time.monotonic() + MAXIMUM_SECONDS
     while len(kills) < KILLS and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
-        running = set(stack.environments(LOAD.logical_id))
+        running = set(stack.environments(HTTPS.logical_id))
         # If an environment dies during its start, the emulator ends all others too. Kill only those known before.
         if started := sorted(known & running):
             os.kill(random.choice(started), signal.SIGKILL)  # noqa: S311 - not a secret
@@ -80,12 +81,12 @@ def deploy_again(stack: Stack) -> list[float]:
     return [start]
 
 
-def measure(stack: Stack, replace: Callable[[Stack], list[float]], replaced_together: int, round_trip: float) -> Result:
+def measure(stack: Stack, replace: Callable[[Stack], list[float]], replaced_together: int) -> Result:
     """Saturate the HTTPS function while `replace` replaces this number of environments at a time."""
-    limit = LOAD.limit(stack)
+    limit = HTTPS.limit(stack)
     times: list[float] = []
-    seen = run(stack, [LOAD], round_trip, MAXIMUM_SECONDS, lambda _: times.extend(replace(stack)))
-    LOAD.limit(stack)  # still reserved
+    seen = run(stack, [HTTPS], ROUND_TRIP, MAXIMUM_SECONDS, lambda _: times.extend(replace(stack)))
+    HTTPS.limit(stack)  # still reserved
     arrivals = [record.monotonic for record in seen.records]
     calls_per_environment = limit.calls_per_second // limit.environments
     return Result(
@@ -97,7 +98,7 @@ def measure(stack: Stack, replace: Callable[[Stack], list[float]], replaced_toge
         first_calls=_first_calls(seen.records, times),
         rate_limit_errors=sum(record.code == Code.RATE_LIMIT_EXCEEDED for record in seen.records),
         calls=len(arrivals),
-        responses=dict(Counter(response.label for response in seen.responses[LOAD.name]).most_common()),
+        responses=dict(Counter(response.label for response in seen.responses[HTTPS.name]).most_common()),
     )
 
 
@@ -113,15 +114,11 @@ def _first_calls(records: Sequence[Record], replaced: Sequence[float]) -> list[f
 
 def main() -> int:
     """Measure both, print the results, and return 1 if a peak is too high."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--round-trip", type=float, default=100.0, help="to ZIM and back, in milliseconds")
-    options = parser.parse_args()
-    round_trip = options.round_trip / 1000
     with deployed(free_port(), free_port()) as stack:
-        environments = LOAD.limit(stack).environments
+        environments = HTTPS.limit(stack).environments
         measured = [
-            measure(stack, kill_environments, 1, round_trip),
-            measure(stack, deploy_again, environments, round_trip),
+            measure(stack, kill_environments, 1),
+            measure(stack, deploy_again, environments),
         ]
     print(json.dumps([asdict(result) for result in measured], indent=2))
     passed = all(result.peak_before <= result.limit and result.peak <= result.bound for result in measured)
