@@ -37,12 +37,6 @@ def test_a_user_cannot_reject_the_call_of_another_user(jwt_stack: JwtStack, url:
     assert jwt_stack.stack.simulator.requests() == []
 
 
-def test_a_claim_that_is_not_a_user_id_is_forbidden(jwt_stack: JwtStack, url: str) -> None:
-    response = jwt_stack.post(url, jwt_stack.issuer.token("auth0/user"), CallId="call-1")
-    assert response.status_code == 403
-    assert response.json()["type"].endswith(":Forbidden")
-
-
 def token_with_another_key(issuer: Issuer) -> str:
     claims = jwt.decode(issuer.token("user0"), options={"verify_signature": False})
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

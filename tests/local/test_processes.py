@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import LocalError, process, run, temporary_folder, until
+from local.processes import LocalError, process, run, temporary_folder
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -34,13 +34,6 @@ def test_a_server_that_is_not_ready_in_time_is_stopped(tmp_path: Path) -> None:
         pytest.fail("the block started")
     with pytest.raises(ProcessLookupError):
         os.kill(int(log.read_text()), 0)
-
-
-def test_until_waits_for_a_condition_or_fails() -> None:
-    results = iter([False, True])
-    assert until(lambda: next(results), 10, "It did not happen") > 0
-    with pytest.raises(LocalError, match=r"^It did not happen within 0 s\.$"):
-        until(lambda: False, 0, "It did not happen")
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="requires /proc")

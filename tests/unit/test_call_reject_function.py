@@ -118,22 +118,6 @@ def test_only_requests_over_https_count_for_the_objective(
     assert ("ObjectiveMissed" in json.loads(capsys.readouterr().out)) == (trigger == "http")
 
 
-@pytest.mark.parametrize("trigger", ["http", "direct"])
-def test_an_error_logs_one_line_and_counts_one_outcome(
-    zim: SimulatorClient, function: Function, log: Log, capsys: pytest.CaptureFixture[str], trigger: str
-) -> None:
-    zim.rotate()
-    if trigger == "http":
-        function(http_event(members(zim)))
-    else:
-        with pytest.raises(function.app.CallRejectError):
-            function(members(zim))
-    (line,) = log.lines
-    assert (line["level"], line["outcome"], line["trigger"]) == ("ERROR", "ZimConfigurationError", trigger)
-    assert (line["code"], line["attempts"]) == (100000005, 1)
-    assert json.loads(capsys.readouterr().out)["ZimConfigurationError"] == [1.0]
-
-
 def test_neither_extended_data_nor_a_secret_is_logged_at_level_debug(
     zim: SimulatorClient, function: Function, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -103,14 +103,6 @@ def test_a_forced_refresh_reads_the_secret_and_caches_it(
     assert len(reads) == 2
 
 
-def test_cleared_credentials_are_read_again(client: SecretsManagerClient, reads: list[dict[str, Any]]) -> None:
-    store = create_store(client)
-    store.get()
-    store.clear()
-    store.get()
-    assert len(reads) == 2
-
-
 def test_credentials_are_read_again_after_a_failed_refresh(client: SecretsManagerClient) -> None:
     store = create_store(client)
     store.get()

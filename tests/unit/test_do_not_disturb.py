@@ -402,22 +402,6 @@ def test_do_not_disturb_ends_at_its_time(example: Example, monkeypatch: pytest.M
     assert example.user("GET", "user0") == (200, {"Until": None, "Blocked": []})
 
 
-def test_all_blocked_callers_are_listed(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
-    callers = [f"caller{number}" for number in range(3)]
-    for caller in callers:
-        example.user("PUT", "user0", "/blocked", Caller=caller)
-    query = example.app.settings.table.meta.client.query
-    pages: list[Any] = []
-
-    def query_one(**parameters: Any) -> Any:
-        pages.append(query(**parameters, Limit=1))
-        return pages[-1]
-
-    monkeypatch.setattr(example.app.settings.table.meta.client, "query", query_one)
-    assert example.user("GET", "user0") == (200, {"Until": None, "Blocked": callers})
-    assert len(pages) > 1
-
-
 def test_a_blocked_caller_is_marked_for_this_callee_only(example: Example) -> None:
     assert example.user("PUT", "user0", "/blocked", Caller="caller0") == (204, {})
     assert example.user("GET", "user0") == (200, {"Until": None, "Blocked": ["caller0"]})

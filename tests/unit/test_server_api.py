@@ -287,23 +287,6 @@ def test_connecting_takes_two_seconds_and_reading_five_unless_the_deadline_is_ea
     assert timeouts == [pytest.approx((connect_timeout, read_timeout), abs=0.05)]
 
 
-def test_connecting_and_waiting_for_the_response_together_end_at_the_deadline(
-    zim: SimulatorClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    zim.fault("hang")
-    connect = Connector.connect
-
-    def slow_connect(self: Connector, timeout: float) -> socket.socket:
-        time.sleep(0.5)
-        return connect(self, timeout)
-
-    monkeypatch.setattr(Connector, "connect", slow_connect)
-    started = time.monotonic()
-    assert isinstance(failure(new_api(zim.url), seconds=0.8), ZimTimeout)
-    assert 0.75 <= time.monotonic() - started < 1.2
-    zim.clear_faults()
-
-
 def test_a_tls_error_after_the_handshake_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     def alert(_: object) -> None:
         raise ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR]")

@@ -181,12 +181,6 @@ def test_only_the_routes_and_the_canary_can_invoke_a_function() -> None:
     assert not properties_by_type("AWS::IAM::ManagedPolicy", EXPANDED)
 
 
-def test_the_async_function_has_no_secret_and_no_reserved_concurrency() -> None:
-    function = FUNCTIONS["CallRejectAsyncFunction"]
-    assert "ReservedConcurrentExecutions" not in function
-    assert not [name for name in function["Environment"]["Variables"] if name.startswith("ZIM_")]
-
-
 FROM_RULE = (
     "events.amazonaws.com",
     {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallRejectRequestedRule.Arn"}}},
