@@ -5,7 +5,6 @@ import ctypes
 import socket
 import ssl
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from enum import Enum, auto
 from select import select
 from threading import Event, Thread
 
-from local.processes import HOST
+from local.processes import HOST, until
 
 _RESPONSE = b'{"Code": 0, "Message": "success", "RequestId": "1"}'
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 seconds
@@ -46,10 +45,8 @@ class ZimConnections:
     _ended: bool = False
 
     def has_accepted(self, number: int) -> bool:
-        """Return whether this number of connections was accepted, and no more, after a short wait."""
-        deadline = time.monotonic() + _ACCEPT_SECONDS
-        while self.accepted < number and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        """Wait for this number of connections, and return whether no more were accepted."""
+        until(lambda: self.accepted >= number, _ACCEPT_SECONDS, "The connections were not accepted")
         return self.accepted == number
 
     def break_all(self, how: Break) -> None:

@@ -1,12 +1,16 @@
-"""What unit tests use in place of a clock and of Lambda."""
+"""What unit tests use in place of a clock, the network and Lambda."""
 
 import io
 import json
 import math
+import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 SETTINGS = {
     "ZIM_SECRET_ID": "zim",
@@ -38,6 +42,17 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+def delay_connections(patch: pytest.MonkeyPatch, wait: Callable[[], object]) -> None:
+    """Call `wait` before each TCP connection is opened."""
+    connect = socket.create_connection
+
+    def slow_connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        wait()
+        return connect(address, timeout)
+
+    patch.setattr(socket, "create_connection", slow_connect)
 
 
 class Log:

@@ -13,6 +13,7 @@ import trustme
 
 from local.processes import HOST, free_port
 from tests.support.zim_connections import Break, ZimConnections, zim_connections
+from tests.unit.doubles import delay_connections
 from zim.connection import Connector
 from zim.credentials import Credentials
 from zim.errors import ZimUnreachable
@@ -131,13 +132,7 @@ def test_the_default_port_is_that_of_the_scheme(url: str, port: int, monkeypatch
 
 
 def test_tcp_and_tls_together_end_at_the_timeout(ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_now = socket.create_connection
-
-    def slow(address: tuple[str, int], timeout: float) -> socket.socket:
-        time.sleep(0.8)
-        return open_now(address, timeout)
-
-    monkeypatch.setattr(socket, "create_connection", slow)
+    delay_connections(monkeypatch, lambda: time.sleep(0.8))
     with socket.create_server((HOST, 0)) as silent:
         started = time.monotonic()
         with pytest.raises(TimeoutError):
@@ -158,13 +153,8 @@ def test_a_server_that_hangs_is_not_waited_for_twice(ca_file: str) -> None:
 def test_connect_waits_for_a_connection_that_is_being_prepared(
     zim: ZimConnections, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release, open_now = threading.Event(), socket.create_connection
-
-    def slow(address: tuple[str, int], timeout: float) -> socket.socket:
-        release.wait(10)
-        return open_now(address, timeout)
-
-    monkeypatch.setattr(socket, "create_connection", slow)
+    release = threading.Event()
+    delay_connections(monkeypatch, lambda: release.wait(10))
     connector = Connector(zim.url, ca_file)
     connector.prepare()
     threading.Timer(0.1, release.set).start()

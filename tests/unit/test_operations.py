@@ -1,8 +1,6 @@
 """Dashboard, names of alarms, and saved queries, compared with the metrics and logs of AWS and of the functions."""
 
-import io
 import json
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +11,11 @@ import pytest
 from local.zim_simulator.running import SimulatorClient
 from tests.support.paths import DOCS, EVENTS
 from tests.unit.alarms import ALARMS, DEFAULT_BUS, RULE, Metric, alarm_metrics
+from tests.unit.doubles import Function, Log
 from tests.unit.template import EXPANDED, RESOURCES, properties_by_type, resolve
 from zim.aws import client
 from zim.errors import CallRejectError
-from zim.telemetry import ACCEPTED, REJECTED, hash_user_id, logger
+from zim.telemetry import ACCEPTED, REJECTED, hash_user_id
 
 RUNBOOK = (DOCS / "runbook.md").read_text()
 OUTCOMES = {error_class.__name__ for error_class in CallRejectError.__subclasses__()} | {REJECTED.name, ACCEPTED.name}
@@ -108,7 +107,7 @@ class Telemetry:
 
 
 @pytest.fixture
-def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, capsys: Any) -> dict[str, Telemetry]:
+def telemetry(load: Callable[..., Function], zim: SimulatorClient, log: Log, capsys: Any) -> dict[str, Telemetry]:
     """Handle one request with each function and return what it emits."""
     https = json.loads((EVENTS / "CallRejectFunction" / "http_api.json").read_text())
     message = json.loads((EVENTS / "CallRejectQueueFunction" / "bare.json").read_text())
@@ -119,17 +118,13 @@ def telemetry(load: Callable[..., Callable[[Any], Any]], zim: SimulatorClient, c
         zim.fault("code", code=ended)
         variables = {} if folder == "call_reject_queue" else {"JWT_USER_CLAIM": "sub", "EXPIRES_AFTER_SECONDS": "90"}
         function = load(folder, QUEUE_URL=queue, DEAD_LETTER_QUEUE_URL=queue, **variables)
-        stream = io.StringIO()
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logger.registered_formatter)
-        logging.getLogger(logger.service).addHandler(handler)
         capsys.readouterr()
+        before = len(log.lines)
         function(event)
         if folder == "call_reject":
             zim.fault("code", code=not_found)
             function({"CanaryUserId": "canary"})
-        logging.getLogger(logger.service).removeHandler(handler)
-        fields = {name for line in stream.getvalue().splitlines() for name in json.loads(line)}
+        fields = {name for line in log.lines[before:] for name in line}
         units: dict[str, str] = {}
         for line in capsys.readouterr().out.splitlines():
             (directive,) = json.loads(line)["_aws"]["CloudWatchMetrics"]

@@ -3,7 +3,6 @@
 import gc
 import importlib
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import snapshot_restore_py
 
 from local.zim_simulator.zim import APP_ID, SERVER_SECRET
 from tests.support.zim_connections import ZimConnections, zim_connections
-from tests.unit.doubles import SETTINGS
+from tests.unit.doubles import SETTINGS, delay_connections
 from zim.credentials import CredentialsStore
 
 SECRET = json.dumps({"AppId": APP_ID, "ServerSecret": SERVER_SECRET})
@@ -46,18 +45,12 @@ def start(server: ZimConnections, aws: Any, monkeypatch: pytest.MonkeyPatch) -> 
 def test_init_prepares_the_connection_and_the_secret_and_waits_for_both(
     start: Callable[[], ModuleType], server: ZimConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = socket.create_connection
-
     def read(_: CredentialsStore) -> str:
         time.sleep(0.2)
         return SECRET
 
-    def slow_connect(address: tuple[str, int], timeout: float) -> socket.socket:
-        time.sleep(0.4)
-        return connect(address, timeout)
-
     monkeypatch.setattr(CredentialsStore, "_read", read)
-    monkeypatch.setattr(socket, "create_connection", slow_connect)
+    delay_connections(monkeypatch, lambda: time.sleep(0.4))
     startup = start()
     assert startup._credentials._cached  # noqa: SLF001
     assert startup._connector._prepared  # noqa: SLF001
