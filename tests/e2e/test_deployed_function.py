@@ -45,14 +45,6 @@ def test_the_function_handles_its_sample_events(stack: Stack, jwt_stack: JwtStac
     wait_until_rejected(stack, *(request["CallId"] for request in requests))
 
 
-def test_a_direct_invocation_fails_with_a_problem(stack: Stack) -> None:
-    """The emulator does not return the errorType. tests/artifact tests it."""
-    stack.simulator.fault("code", code=660900004)
-    error, result = invoke(stack, "CallRejectFunction", {"FromUserId": "user0", "CallId": "call-1"})
-    assert error
-    assert json.loads(result["errorMessage"]).items() >= {"status": 404, "Code": 660900004}.items()
-
-
 def test_the_function_reads_the_secret_with_the_rights_of_its_role(stack: Stack) -> None:
     """The emulator enforces policies, so the other tests prove that the roles have all rights that they need."""
     iam, role = stack.client("iam"), physical_id(stack, "CallRejectRole")

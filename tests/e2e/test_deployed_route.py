@@ -71,12 +71,6 @@ def test_an_invalid_request_is_rejected_and_zim_is_not_called(stack: Stack) -> N
     assert stack.simulator.requests() == []
 
 
-def test_a_body_that_api_gateway_encodes_as_base64_is_decoded(stack: Stack) -> None:
-    call_id = stack.simulator.ring("user0")
-    response = stack.post(body(call_id).encode(), {"Content-Type": "application/octet-stream"})
-    assert response.status_code == 200
-
-
 @pytest.mark.parametrize("url", ["call_reject_url", "call_reject_async_url"])
 def test_an_unsigned_request_is_rejected(stack: Stack, url: str) -> None:
     call_id = stack.simulator.ring("user0")

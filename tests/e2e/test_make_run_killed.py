@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import HOST, free_port, until
-from tests.support.make_run import make_run, stack_file
+from tests.support.make_run import make_run
 
 SECONDS = 60.0
 
@@ -46,19 +46,13 @@ def child_of(process: int) -> int:
 
 
 @pytest.mark.parametrize("killed", ["make", "its command"])
-def test_nothing_is_left(running: subprocess.Popen[bytes], ports: tuple[int, int], tmp_path: Path, killed: str) -> None:
+def test_nothing_is_left_that_prevents_the_next_run(
+    running: subprocess.Popen[bytes], ports: tuple[int, int], tmp_path: Path, killed: str
+) -> None:
     assert list(tmp_path.glob("call-reject-*"))
     os.kill(running.pid if killed == "make" else child_of(running.pid), signal.SIGKILL)
     until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
     until(lambda: str(ports[1]) not in processes(), SECONDS, "The processes did not end")
     until(lambda: not list(tmp_path.glob("call-reject-*")), SECONDS, "The temporary folder was not removed")
-
-
-def test_the_file_of_a_killed_run_is_not_in_the_way(
-    running: subprocess.Popen[bytes], ports: tuple[int, int], tmp_path: Path
-) -> None:
-    os.kill(child_of(running.pid), signal.SIGKILL)
-    until(lambda: not any(map(listens, ports)), SECONDS, "The servers did not end")
-    assert stack_file(tmp_path).read_text()
     with make_run(ports, tmp_path):
         until(lambda: all(map(listens, ports)), SECONDS, "The servers did not start")

@@ -145,6 +145,20 @@ def test_only_the_page_gets_permission_to_move_dead_letters(urls: dict[str, str]
     assert requests.post(url, timeout=SECONDS).json() == {"error": HEADER_MISSING}
 
 
+@pytest.mark.parametrize("query", ["", "?user="])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "token"), ("GET", "do-not-disturb"), ("POST", "do-not-disturb/on"), ("POST", "do-not-disturb/off")],
+)
+def test_a_request_for_a_user_without_a_user_is_rejected(
+    urls: dict[str, str], method: str, path: str, query: str
+) -> None:
+    url = f"http://{urlsplit(urls['tokens']).netloc}/{path}{query}"
+    response = requests.request(method, url, headers={HEADER: "1"}, timeout=SECONDS)
+    assert response.status_code == 400
+    assert response.json() == {"error": "The query parameter user is missing or empty."}
+
+
 def test_the_page_cannot_be_shown_in_a_frame(urls: dict[str, str]) -> None:
     response = requests.get(urls["page"], timeout=SECONDS)
     assert response.headers["Content-Security-Policy"] == "frame-ancestors 'none'"

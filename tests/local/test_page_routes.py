@@ -71,10 +71,6 @@ def test_the_page_rejects_other_urls_than_http(sim: Simulator) -> None:
     assert get(sim, "/page/overview").json()["stack"] == {}
 
 
-def test_the_reference_is_shown_without_a_stack(sim: Simulator) -> None:
-    assert "<code>POST /call-reject/async</code>" in get(sim, "/page/reference.html").text
-
-
 def test_the_reference_has_an_example_of_each_problem(sim: Simulator) -> None:
     html = get(sim, "/page/reference.html").text
     types = yaml.safe_load(OPENAPI.read_text())["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]

@@ -243,9 +243,3 @@ def with_samples(alarm: dict[str, Any], values: dict[str, float]) -> Samples:
 )
 def test_an_alarm_goes_off_above_its_threshold(alarm: str, values: dict[str, float], *, breaching: bool) -> None:
     assert is_in_alarm(ALARMS[alarm], with_samples(ALARMS[alarm], values), LAST_MINUTE) is breaching
-
-
-def test_only_a_missing_run_of_the_canary_is_a_failure() -> None:
-    treatments = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
-    assert treatments.pop("CanaryFailedAlarm") == "breaching"
-    assert set(treatments.values()) == {"notBreaching"}

@@ -20,7 +20,7 @@ def function(load: Callable[..., Function], queue: Any, clock: Clock, monkeypatc
         "call_reject_async",
         QUEUE_URL=queue.url,
         JWT_USER_CLAIM="sub",
-        EXPIRES_AFTER_SECONDS="90",
+        EXPIRES_AFTER_SECONDS="30",
         POWERTOOLS_LOGGER_LOG_EVENT="true",
     )
     monkeypatch.setattr(function.app, "time", clock)
@@ -31,15 +31,16 @@ def http_event(body: dict[str, Any]) -> dict[str, Any]:
     return {**EVENT, "body": json.dumps(body)}
 
 
-def test_a_valid_request_is_queued_without_a_call_to_zim(
-    zim: SimulatorClient, function: Function, queue: Any, log: Log, capsys: pytest.CaptureFixture[str]
+def test_a_valid_request_is_queued_with_its_expiry_and_without_a_call_to_zim(
+    zim: SimulatorClient, function: Function, queue: Any, clock: Clock, log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clock.now += 0.9
     response = function(EVENT)
     (message,) = queue.receive_messages()
     assert response["statusCode"] == 202
     assert response["headers"] == {"Content-Type": "application/json"}
     assert json.loads(response["body"]) == {"MessageId": message.message_id}
-    assert json.loads(message.body) == {**json.loads(EVENT["body"]), "ExpiresAt": UNIX_TIME + 90}
+    assert json.loads(message.body) == {**json.loads(EVENT["body"]), "ExpiresAt": UNIX_TIME + 30}
     assert zim.requests() == []
     (line,) = log.lines
     assert (line["outcome"], line["trigger"], line["call_id"]) == ("Accepted", "http", "call-async")
@@ -62,17 +63,6 @@ def test_an_invalid_request_is_rejected_and_not_queued(function: Function, queue
     assert json.loads(response["body"])["member"] == "CallId"
     assert queue.receive_messages() == []
     assert [line["outcome"] for line in log.lines] == ["InvalidRequest"]
-
-
-def test_a_request_without_expires_at_expires_after_the_configured_time(
-    load: Callable[..., Function], queue: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    function = load("call_reject_async", QUEUE_URL=queue.url, JWT_USER_CLAIM="sub", EXPIRES_AFTER_SECONDS="30")
-    monkeypatch.setattr(function.app, "time", clock)
-    clock.now += 0.9
-    function(http_event({"CallId": "call-1"}))
-    (message,) = queue.receive_messages()
-    assert json.loads(message.body)["ExpiresAt"] == UNIX_TIME + 30
 
 
 @pytest.mark.parametrize("seconds", [1, 600, 601])

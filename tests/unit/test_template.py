@@ -509,13 +509,8 @@ def test_the_longest_version_description_is_within_the_limit(function: str) -> N
     assert len(description) <= 256
 
 
-GLOBAL_NAMES = {
-    "AWS::CloudWatch::Dashboard": ["DashboardName"],
-    "AWS::IAM::ManagedPolicy": ["ManagedPolicyName"],
-    "AWS::IAM::Role": ["RoleName"],
-    "AWS::S3::Bucket": ["BucketName"],
-}
-"""Resource types whose names are unique in the account, not in the region."""
+GLOBAL_NAMES = {"DashboardName", "ManagedPolicyName", "RoleName", "BucketName"}
+"""Names that are unique in the account, not in the region."""
 
 
 def test_the_names_of_global_resources_contain_the_region() -> None:
@@ -523,8 +518,7 @@ def test_the_names_of_global_resources_contain_the_region() -> None:
     names = [
         resource["Properties"][name]
         for resource in expand({"GradualDeployment": "true"}).values()
-        for name in GLOBAL_NAMES.get(resource["Type"], [])
-        if name in resource["Properties"]
+        for name in GLOBAL_NAMES & resource["Properties"].keys()
     ]
     assert names
     assert all("${AWS::Region}" in str(name) for name in names)
