@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import LocalError, process, run, temporary_folder
+from tests.support.paths import ROOT
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -56,3 +57,22 @@ def test_only_processes_with_their_files_in_a_temporary_folder_are_killed_with_i
     child.terminate()
     assert child.wait(10) == status
     assert not folder.exists()
+
+
+STUBBORN = """
+import signal, time
+from local.processes import stop_with_parent
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+stop_with_parent()
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_command_that_ignores_sigterm_ends_when_its_parent_is_killed() -> None:
+    command = ["/bin/sh", "-c", '"$0" -c "$1"; true', sys.executable, STUBBORN]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout
+        assert shell.stdout.readline() == b"started\n"
+        shell.kill()
+        shell.communicate(timeout=30)  # the output closes when the command ends
