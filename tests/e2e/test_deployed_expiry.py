@@ -4,10 +4,11 @@ import json
 import time
 from typing import Any
 
+from local.processes import until
 from local.send import to_topic
 from local.stack import Stack
 from local.zim_simulator.calls import Mode
-from tests.e2e.conftest import wait_until_rejected
+from tests.e2e.conftest import WAIT_SECONDS, wait_until_rejected
 from tests.e2e.test_deployed_function import invoke
 from tests.support.paths import EVENTS
 
@@ -28,6 +29,20 @@ def test_an_expired_request_is_rejected_by_both_routes(stack: Stack) -> None:
     for url in (stack.call_reject_url, stack.call_reject_async_url):
         assert post(stack, url, message(call_id, -1)) == 410
     assert stack.simulator.requests() == []
+
+
+def test_a_queued_request_is_retried_until_its_expiry_and_then_deleted(stack: Stack) -> None:
+    call_id = stack.simulator.ring("expiry")
+    stack.simulator.fault("code", code=660300005, times=None)
+    expires = time.monotonic() + SECONDS
+    assert post(stack, stack.call_reject_async_url, message(call_id, SECONDS)) == 202
+
+    def is_deleted() -> bool:
+        return stack.simulator.requests() != [] and stack.queue_depth(stack.outputs["QueueUrl"]) == (0, 0)
+
+    until(is_deleted, WAIT_SECONDS, "The message is still in the queue")
+    assert stack.simulator.requests()[-1].monotonic < expires
+    assert stack.simulator.call(call_id).state == "ringing"
 
 
 def test_a_duplicate_rejects_no_later_invitation_after_its_expiry(stack: Stack) -> None:
