@@ -26,8 +26,9 @@ def main() -> None:
     until(lambda: stack.simulator.call(call_id).state == "rejected", WAIT_SECONDS, "The call was not rejected")
     seconds = stack.simulator.call(call_id).rejected_after[USER] or 0
     print(f"Call state in ZIM: rejected, {seconds:.2f} s after the ring")
-    print(f'\n"Do not disturb" stays on for {USER} for an hour. Switch it off on the page, or run:\n')
-    print(f'  curl -X DELETE {example.url} -H "Authorization: Bearer $(make token USER={USER})"')
+    response = example.request("DELETE", user_token)
+    print(f"\nDELETE {example.url} with a token for {USER}\n{response.status_code} {response.reason}")
+    print('\nOn the page, "Do not disturb" now switches it on for the callee.')
 
 
 if __name__ == "__main__":
