@@ -113,7 +113,7 @@ page: setup $(BUILT) $(EXAMPLE_BUILT) ## test the page in headless Chromium; ski
 	.venv/bin/python -m pytest tests/page
 
 screenshots: setup $(BUILT) ## write the screenshot of the page to docs/; needs Chromium
-	SCREENSHOTS=docs .venv/bin/python -m pytest tests/page -k burst
+	SCREENSHOTS=docs .venv/bin/python -m pytest tests/page -k a_burst_ends
 
 soak: setup $(BUILT) ## run a short form of test-soak
 	.venv/bin/python -m pytest tests/soak
