@@ -47,6 +47,7 @@ OUTCOMES = {
     -1: "UnexpectedZimResponse",
     4: "UnexpectedZimResponse",
     99999999: "UnexpectedZimResponse",
+    100000000: "ZimConfigurationError",
     100000018: "ZimConfigurationError",
     100000099: "ZimConfigurationError",
     100000100: "UnexpectedZimResponse",
