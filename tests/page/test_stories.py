@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from local.send import to_queue
 from local.stack import Stack
@@ -92,13 +92,9 @@ def test_a_request_of_this_page_does_not_look_like_one_of_another_client(page: P
 
 
 def test_ring_and_decline_tells_immediately_that_a_call_starts(page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/simulator/calls", lambda route: held.append(route))  # noqa: PLW0108 - Playwright sets an attribute of the handler
+    page.route("**/simulator/calls", lambda _: None)  # gets no response
     ring_and_decline(page)
     expect(page.locator("#story")).to_have_text(re.compile(r"^caller0 calls user[0-9]+ …$"))
-    expect(page.locator("#picture")).to_contain_text("idle")
-    held[0].continue_()
-    expect(page.locator("#story")).to_contain_text("is now rejected in ZIM.")
 
 
 def test_a_long_sentence_and_the_results_move_nothing(page: Page, stack: Stack) -> None:

@@ -36,8 +36,8 @@ def authorized_user(event: dict[str, Any], claim: str | None) -> str | None:
         if the route authorized the caller in another way, or if the token does not identify a user.
     """
     authorizer = event["requestContext"].get("authorizer") or {}
-    expected = "jwt" in authorizer if claim else authorizer.keys() <= {"iam"}
-    if not expected:
+    is_expected = "jwt" in authorizer if claim else authorizer.keys() <= {"iam"}
+    if not is_expected:
         raise Forbidden(
             "The API and its function expect different authorization. If this lasts, contact the operator.",
             cause=f"expected {'a JWT' if claim else 'IAM'}, the authorizer is {', '.join(authorizer) or 'missing'}",

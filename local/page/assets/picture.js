@@ -1,8 +1,8 @@
 // The picture of the path of a request. Each request is a dot.
 //
 // The page knows when it sends a request, when ZIM's simulator receives it (from the overview), and when the response
-// arrives. A dot waits before the rate limit until one of the last two happens. Dots pass behind the boxes. Of a request
-// that another client sends, it knows only that ZIM receives it.
+// arrives. A dot waits before the rate limit until one of the last two happens. Dots pass behind the boxes. The page
+// knows about a request of another client only when the simulator receives it.
 
 import { $, setText, shape } from "./dom.js";
 import { onArrival, onSend } from "./api.js";

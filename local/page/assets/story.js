@@ -34,7 +34,9 @@ async function run(action) {
 }
 
 function onClick(button, action) {
-  button.addEventListener("click", () => button.hasAttribute("aria-disabled") || !$("start").reportValidity() || run(action));
+  button.addEventListener("click", () => {
+    if (!button.hasAttribute("aria-disabled") && $("start").reportValidity()) run(action);
+  });
 }
 
 onClick($("ring-and-decline"), async () => {
